@@ -107,6 +107,7 @@ class Moment:
     lost: bool = False
     ms: float = 0. # time of the decision
 
+# %% ../nbs/10_agent.ipynb #10016
 class Agent:
     "Plays a game by a rule over a world model."
     def __init__(self,
@@ -145,7 +146,7 @@ class Agent:
         if not completed and d.action != RESET and np.array_equal(before, after): self.futile[before.tobytes()].add(d.key)
         self.fresh = completed or d.action == RESET
 
-# %% ../nbs/10_agent.ipynb #10017
+# %% ../nbs/10_agent.ipynb #10018
 @dataclass
 class Play:
     "What an agent did in one game."
@@ -181,7 +182,7 @@ def play(
     out.levels, out.score = max((m.level + m.completed for m in out.moments), default=0), session.score()
     return out
 
-# %% ../nbs/10_agent.ipynb #10022
+# %% ../nbs/10_agent.ipynb #10023
 class RandomPlayer:
     "Anything the game offers; clicks anywhere."
     def __init__(self, seed=0): self.rng = np.random.default_rng(seed)
@@ -197,7 +198,7 @@ class RepeatPlayer(RandomPlayer):
     def __init__(self, action=None, seed=0): super().__init__(seed); self.action = action # (action, x, y): the demonstrators' commonest, or None
     def choose(self, available): self.action = self.action or super().choose(available); return self.action
 
-# %% ../nbs/10_agent.ipynb #10025
+# %% ../nbs/10_agent.ipynb #10026
 REASONS = {'goal': '#4FCC30', 'explore': '#FF851B', 'policy': '#1E93FF', 'untried': '#A356D6', 'game over': '#F93C31', 'random': '#999999'}
 
 def show_timeline(

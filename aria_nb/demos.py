@@ -28,6 +28,7 @@ def random_action(
     i = rng.integers(len(ys)) if len(ys) else 0
     return (a, int(xs[i]), int(ys[i])) if len(ys) else (a, 32, 32)
 
+# %% ../nbs/03_demos.ipynb #03006
 class Demonstrator:
     "A scripted player of a bundled game."
     def __init__(self,
@@ -68,7 +69,7 @@ class Demonstrator:
         while s.levels == level and not s.over: s.step(*random_action(s, self.rng))
         if s.state == 'GAME_OVER': s.step(RESET)
 
-# %% ../nbs/03_demos.ipynb #03009
+# %% ../nbs/03_demos.ipynb #03010
 def make_demos(
     folder,                 # where recordings go
     games=tuple(GAMES),     # bundled ids

@@ -177,6 +177,7 @@ def show_surprise(
     ax.set(xlabel='step', ylabel='nats a code', title=f'surprise over {episode.name}; dotted: level completed (green), game over (red)')
     return fig
 
+# %% ../nbs/11_evaluation.ipynb #11017
 def save_plots(
     run: Run,
     episodes: list, # of `Episode`, not trained on
@@ -196,7 +197,7 @@ def save_plots(
         keep(show_timeline(p).figure, f'play-{p.game}.png')
         save_gif([m.frame for m in p.moments[:400]], out/f'play-{p.game}.gif', scale=4)
 
-# %% ../nbs/11_evaluation.ipynb #11018
+# %% ../nbs/11_evaluation.ipynb #11019
 def _html_table(rows): # the first row is the head
     cell = lambda tag, r: '<tr>' + ''.join(f'<{tag}>{html.escape(str(c))}</{tag}>' for c in r) + '</tr>'
     return '<table>' + cell('th', rows[0]) + ''.join(cell('td', r) for r in rows[1:]) + '</table>'

@@ -75,6 +75,7 @@ def show_frame(
             ax.axvline(k - .5, color='white', lw=.4)
     return ax
 
+# %% ../nbs/00_frames.ipynb #00014
 def show_frames(
     frames,            # frames [64, 64]
     titles=None,       # a title each
@@ -91,7 +92,7 @@ def show_frames(
     fig.tight_layout()
     return fig
 
-# %% ../nbs/00_frames.ipynb #00018
+# %% ../nbs/00_frames.ipynb #00019
 def save_gif(
     frames,           # frames [64, 64]; at least one
     path,             # file to write

@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from fastcore.basics import patch
 from arc_agi import Arcade, OperationMode
 from arcengine import ARCBaseGame, Camera, GameAction, Level, RenderableUserDisplay
 
@@ -31,6 +32,7 @@ class _Painter(RenderableUserDisplay):
         frame[:] = self.game.paint()
         return frame
 
+# %% ../nbs/02_games.ipynb #02006
 class SeededGame(ARCBaseGame):
     "A game whose levels are made from a seed; subclasses give `make_level`, `start`, `paint` and `play`."
     name, version, actions, n_levels, fps = '', 'a1', [], 6, 10
@@ -65,7 +67,7 @@ class SeededGame(ARCBaseGame):
         f[62:, :-(-SIZE * self.left // self.plan['budget'])] = YELLOW
         return f
 
-# %% ../nbs/02_games.ipynb #02007
+# %% ../nbs/02_games.ipynb #02008
 MOVES = {1: (0, -1), 2: (0, 1), 3: (-1, 0), 4: (1, 0)} # up, down, left, right
 TILE = 5
 KEY_COLOURS = [RED, BLUE]
@@ -96,7 +98,7 @@ def search(start, moves, done, limit=200_000):
             if t not in back: back[t] = (s, m); queue.append(t)
     return None
 
-# %% ../nbs/02_games.ipynb #02009
+# %% ../nbs/02_games.ipynb #02010
 class Lk01(SeededGame):
     "Locks and keys: walk to the exit."
     name, actions = 'lk01', [1, 2, 3, 4]
@@ -124,21 +126,27 @@ class Lk01(SeededGame):
                 if p not in plan['open'] or (p in plan['doors'] and p not in opened and plan['doors'][p] not in taken): continue
                 yield a, (p, taken | {plan['keys'][p]} if p in plan['keys'] else taken, opened | {p} if p in plan['doors'] else opened)
         return search(state, moves, lambda s: s[0] == plan['exit'])
-    def start(self): self.at, self.taken, self.opened, self.shift = self.plan['start'], frozenset(), frozenset(), (0, 0)
-    def solved(self): return self.at == self.plan['exit']
-    def solution(self): return [(a, None, None) for a in self.solve(self.plan, (self.at, self.taken, self.opened))]
-    def play(self, action, data):
-        plan, (dx, dy) = self.plan, MOVES[action]
-        p = (self.at[0] + dx, self.at[1] + dy)
-        if p not in plan['open'] or (p in plan['doors'] and p not in self.opened and plan['doors'][p] not in self.taken): return
-        for d in (2, 4):
-            self.shift = (d * dx, d * dy)
-            yield
-        self.at, self.shift = p, (0, 0)
-        if p in plan['keys']: self.taken |= {plan['keys'][p]}
-        if p in plan['doors']: self.opened |= {p}
 
-# %% ../nbs/02_games.ipynb #02011
+# %% ../nbs/02_games.ipynb #02012
+@patch
+def start(self:Lk01): self.at, self.taken, self.opened, self.shift = self.plan['start'], frozenset(), frozenset(), (0, 0)
+@patch
+def solved(self:Lk01): return self.at == self.plan['exit']
+@patch
+def solution(self:Lk01): return [(a, None, None) for a in self.solve(self.plan, (self.at, self.taken, self.opened))]
+@patch
+def play(self:Lk01, action, data):
+    plan, (dx, dy) = self.plan, MOVES[action]
+    p = (self.at[0] + dx, self.at[1] + dy)
+    if p not in plan['open'] or (p in plan['doors'] and p not in self.opened and plan['doors'][p] not in self.taken): return
+    for d in (2, 4):
+        self.shift = (d * dx, d * dy)
+        yield
+    self.at, self.shift = p, (0, 0)
+    if p in plan['keys']: self.taken |= {plan['keys'][p]}
+    if p in plan['doors']: self.opened |= {p}
+
+# %% ../nbs/02_games.ipynb #02014
 def _tile(f, origin, p, shape, colour, shift=(0, 0)):
     "Paint the pixels (x, y) of `shape` of the tile at `p`."
     for x, y in shape: f[origin + TILE*p[1] + y + shift[1], origin + TILE*p[0] + x + shift[0]] = colour
@@ -148,7 +156,8 @@ _ring = [(x, y) for x, y in _full if x in (0, 4) or y in (0, 4)]
 _key = [(1, 1), (2, 1), (1, 2), (2, 2), (3, 3), (4, 4), (3, 4)]
 _exit = [(x, y) for x, y in _full if (x + y) % 2 == 0]
 
-def _lk_paint(self:Lk01):
+@patch
+def paint(self:Lk01):
     plan, f = self.plan, self.canvas(CHARCOAL)
     origin = (62 - TILE * plan['side']) // 2
     for p in plan['open']: _tile(f, origin, p, _full, LIGHT)
@@ -161,9 +170,7 @@ def _lk_paint(self:Lk01):
     for c in self.taken: _tile(f, origin, self.at, [(1 + 2*c, y) for y in (1, 2, 3)], KEY_COLOURS[c], self.shift)
     return f
 
-Lk01.paint = _lk_paint
-
-# %% ../nbs/02_games.ipynb #02013
+# %% ../nbs/02_games.ipynb #02016
 def solve_mod2(
     A: np.ndarray, # [m, n] of 0 and 1
     b: np.ndarray, # [m]
@@ -186,10 +193,11 @@ def solve_mod2(
         if best is None or x.sum() < best.sum(): best = x
     return best
 
-# %% ../nbs/02_games.ipynb #02015
+# %% ../nbs/02_games.ipynb #02018
 RULES = {'one': lambda n, i, j: [(i, j)], 'row': lambda n, i, j: [(i, k) for k in range(n)],
          'plus': lambda n, i, j: [(a, b) for a, b in [(i, j), (i-1, j), (i+1, j), (i, j-1), (i, j+1)] if 0 <= a < n and 0 <= b < n]}
 
+# %% ../nbs/02_games.ipynb #02019
 class Pn01(SeededGame):
     "Panels: bring the board to the pattern shown."
     name, actions = 'pn01', [CLICK]
@@ -227,16 +235,19 @@ class Pn01(SeededGame):
                 yield
                 self.mark = None
                 self.turn(self.board, self.plan['rule'], i, j)
-    def paint(self):
-        plan, f = self.plan, self.canvas(BLACK)
-        for i, j in product(range(plan['n']), repeat=2):
-            x, y = self.corner(i, j)
-            f[y:y+9, x:x+9] = WHITE if (i, j) == self.mark else ORANGE if self.board[i, j] else DARK
-            f[4 + 4*i:7 + 4*i, 46 + 4*j:49 + 4*j] = ORANGE if plan['goal'][i, j] else DARK
-        for i, j in product(range(3), repeat=2): f[40 + 3*i:42 + 3*i, 50 + 3*j:52 + 3*j] = SKY if (i, j) in RULES[plan['rule']](3, 1, 1) else CHARCOAL
-        return f
 
-# %% ../nbs/02_games.ipynb #02017
+# %% ../nbs/02_games.ipynb #02021
+@patch
+def paint(self:Pn01):
+    plan, f = self.plan, self.canvas(BLACK)
+    for i, j in product(range(plan['n']), repeat=2):
+        x, y = self.corner(i, j)
+        f[y:y+9, x:x+9] = WHITE if (i, j) == self.mark else ORANGE if self.board[i, j] else DARK
+        f[4 + 4*i:7 + 4*i, 46 + 4*j:49 + 4*j] = ORANGE if plan['goal'][i, j] else DARK
+    for i, j in product(range(3), repeat=2): f[40 + 3*i:42 + 3*i, 50 + 3*j:52 + 3*j] = SKY if (i, j) in RULES[plan['rule']](3, 1, 1) else CHARCOAL
+    return f
+
+# %% ../nbs/02_games.ipynb #02023
 class Fl01(SeededGame):
     "Floats: pour water until every float is at its mark."
     name, actions, unit, floor, top = 'fl01', [CLICK], 5, 46, 8 # pixels of a unit, lowest row of water, most units
@@ -271,26 +282,29 @@ class Fl01(SeededGame):
                 yield
                 self.half, self.water = None, after
                 return
-    def paint(self):
-        f = self.canvas(GREY)
-        for c, w in enumerate(self.water):
-            x, bottom = self.column(c), self.floor + 1
-            level = bottom - self.unit * w + {None: 0, True: 2, False: -3}[self.half and (None if c not in self.half else c == self.half[0])]
-            f[bottom - self.unit * self.top:bottom, x:x+10] = WHITE
-            f[level:bottom, x:x+10] = BLUE
-            if c in self.plan['marks']:
-                m = bottom - self.unit * self.plan['marks'][c]
-                f[m:m+2, x-2:x] = RED; f[m:m+2, x+10:x+12] = RED
-                f[level-2:level, x+3:x+7] = PINK
-        for c, d in product(range(self.plan['n'] - 1), (-1, 1)):
-            x, y = self.arrow(c, d)
-            for i in range(5): f[y + i, [x + 4 - k if d == -1 else x + k for k in range(5 - 2*abs(i - 2))]] = GREEN if d == 1 else ORANGE
-        return f
 
-# %% ../nbs/02_games.ipynb #02019
+# %% ../nbs/02_games.ipynb #02025
+@patch
+def paint(self:Fl01):
+    f = self.canvas(GREY)
+    for c, w in enumerate(self.water):
+        x, bottom = self.column(c), self.floor + 1
+        level = bottom - self.unit * w + {None: 0, True: 2, False: -3}[self.half and (None if c not in self.half else c == self.half[0])]
+        f[bottom - self.unit * self.top:bottom, x:x+10] = WHITE
+        f[level:bottom, x:x+10] = BLUE
+        if c in self.plan['marks']:
+            m = bottom - self.unit * self.plan['marks'][c]
+            f[m:m+2, x-2:x] = RED; f[m:m+2, x+10:x+12] = RED
+            f[level-2:level, x+3:x+7] = PINK
+    for c, d in product(range(self.plan['n'] - 1), (-1, 1)):
+        x, y = self.arrow(c, d)
+        for i in range(5): f[y + i, [x + 4 - k if d == -1 else x + k for k in range(5 - 2*abs(i - 2))]] = GREEN if d == 1 else ORANGE
+    return f
+
+# %% ../nbs/02_games.ipynb #02027
 GAMES = {g.name: g for g in (Lk01, Pn01, Fl01)}
 
-# %% ../nbs/02_games.ipynb #02026
+# %% ../nbs/02_games.ipynb #02034
 def write_environments(
     folder, # where `<game>/<version>/` folders go
 ) -> Path: # `folder`
@@ -310,7 +324,7 @@ def _bundled_folder():
     _bundled_folder.keep = tempfile.TemporaryDirectory(prefix='aria_nb_games_')
     return write_environments(_bundled_folder.keep.name)
 
-# %% ../nbs/02_games.ipynb #02029
+# %% ../nbs/02_games.ipynb #02037
 class GameError(RuntimeError):
     "A game that cannot be opened, or that failed while it was played."
 
@@ -323,6 +337,7 @@ def _arcade(environments, online):
     if not folder.is_dir(): raise GameError(f'no folder {folder}')
     return Arcade(operation_mode=OperationMode.OFFLINE, environments_dir=str(folder), logger=log, recordings_dir=tempfile.gettempdir())
 
+# %% ../nbs/02_games.ipynb #02038
 class Session:
     "One play of one game."
     def __init__(self,
@@ -369,12 +384,11 @@ class Session:
     def __enter__(self): return self
     def __exit__(self, *args): self.close()
 
-# %% ../nbs/02_games.ipynb #02031
-def _session_score(self:Session) -> dict: # rhae (0..115), levels, actions, level_actions, baseline
+# %% ../nbs/02_games.ipynb #02040
+@patch
+def score(self:Session) -> dict: # rhae (0..115), levels, actions, level_actions, baseline
     "What the official scorecard says of this play so far."
     card = self.arcade.get_scorecard(self.env.scorecard_id)
     run = card.environments[0].runs[0] if card and card.environments and card.environments[0].runs else None
     if run is None: return dict(rhae=0., levels=0, actions=0, level_actions=[], baseline=self.baseline)
     return dict(rhae=run.score, levels=run.levels_completed, actions=run.actions, level_actions=list(run.level_actions or []), baseline=self.baseline)
-
-Session.score = _session_score

@@ -187,6 +187,7 @@ def to_episode(
     if last is None: return Episode('', [], 0, name, skipped)
     return Episode(last.game_id, steps, last.win_levels, name, skipped, last.available)
 
+# %% ../nbs/01_recordings.ipynb #01019
 def read_episode(
     path,                    # .jsonl or .jsonl.gz
     alignment: str = 'next', # see `to_episode`
@@ -198,7 +199,7 @@ def read_episode(
     if strict and not ep.steps: raise RecordingError(path, 1, 'no line has a frame')
     return ep
 
-# %% ../nbs/01_recordings.ipynb #01027
+# %% ../nbs/01_recordings.ipynb #01028
 def format_line(
     line: Line,     # what to write
     timestamp=None, # ISO time; now unless given
@@ -233,7 +234,7 @@ def write_recording(
     with Recorder(path) as r:
         for l in lines: r.write(l)
 
-# %% ../nbs/01_recordings.ipynb #01029
+# %% ../nbs/01_recordings.ipynb #01030
 def episode_lines(
     ep: Episode, # steps whose actions are all known, but for the last
 ) -> list: # of `Line`
@@ -246,7 +247,7 @@ def episode_lines(
         action = s
     return out
 
-# %% ../nbs/01_recordings.ipynb #01032
+# %% ../nbs/01_recordings.ipynb #01033
 def find_recordings(
     folder, # a folder, searched with its subfolders, or one file
 ) -> list: # of `Path`

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -110,6 +111,7 @@ def save_checkpoint(
     (tmp/'state.json').write_text(json.dumps(state))
     replace_folder(tmp, folder)
 
+# %% ../nbs/08_training.ipynb #08015
 def load_checkpoint(
     folder,
     model, opt, # changed in place
@@ -127,7 +129,7 @@ def load_checkpoint(
     opt.load_state_dict({'state': {i: s for i, s in moments.items() if s}, 'param_groups': opt.state_dict()['param_groups']})
     return json.loads((folder/'state.json').read_text())
 
-# %% ../nbs/08_training.ipynb #08016
+# %% ../nbs/08_training.ipynb #08017
 def validation_loss(
     model, ds: Windows, # windows of validation episodes
     cfg: TrainConfig,
@@ -145,6 +147,7 @@ def validation_loss(
     model.train(was_training)
     return total / max(weight, 1e-9)
 
+# %% ../nbs/08_training.ipynb #08018
 class Trainer:
     "Trains a model on windows; continues where it was cut off."
     def __init__(self,
@@ -170,7 +173,8 @@ class Trainer:
         self.sched = get_cosine_schedule_with_warmup(opt, round(cfg.warmup * self.steps), self.steps)
         for _ in range(self.state['passes'] // cfg.accumulate): self.sched.step()
 
-# %% ../nbs/08_training.ipynb #08018
+# %% ../nbs/08_training.ipynb #08020
+@patch
 def _one_pass(self:Trainer, k, ids, w):
     "Forward and backward of one batch, and a step where one is due; returns the loss."
     torch.manual_seed(self.cfg.seed * 1_000_003 + k)             # dropout
@@ -183,6 +187,7 @@ def _one_pass(self:Trainer, k, ids, w):
         self.opt.step(); self.sched.step(); self.opt.zero_grad()
     return loss.item()
 
+@patch
 def _end_epoch(self:Trainer, epoch, loss):
     "Validate, remember the best, write it down."
     record = dict(epoch=epoch, passes=self.state['passes'], loss=loss)
@@ -196,12 +201,15 @@ def _end_epoch(self:Trainer, epoch, loss):
         self.best = {n: t.clone() for n, t in trained_tensors(self.plain).items()}
         if self.out: self._write_best()
 
+@patch
 def _write_best(self:Trainer):
     self.out.mkdir(parents=True, exist_ok=True)
     save_file(self.best, self.out/'best.safetensors.new')
     os.replace(self.out/'best.safetensors.new', self.out/'best.safetensors')
 
-def _fit(self:Trainer):
+# %% ../nbs/08_training.ipynb #08021
+@patch
+def fit(self:Trainer):
     "Train to the end; the model then has its best weights. Returns the history."
     cfg, st = self.cfg, self.state
     self.model.train(); self.best = None
@@ -222,9 +230,7 @@ def _fit(self:Trainer):
     self.plain.eval()
     return st['history']
 
-Trainer._one_pass, Trainer._end_epoch, Trainer._write_best, Trainer.fit = _one_pass, _end_epoch, _write_best, _fit
-
-# %% ../nbs/08_training.ipynb #08023
+# %% ../nbs/08_training.ipynb #08026
 def predict_tokens(
     model: nn.Module,
     vocab: Vocab,
@@ -253,7 +259,7 @@ def predict_tokens(
             best[a:hi], logp[a:hi] = top[row, a - lo - 1:hi - lo - 1], of[row, a - lo - 1:hi - lo - 1]
     return best, logp
 
-# %% ../nbs/08_training.ipynb #08026
+# %% ../nbs/08_training.ipynb #08029
 @dataclass
 class Tallies:
     "Counts from which the figures of `metrics.json` are made; they add up over episodes."
@@ -287,6 +293,7 @@ def _tally_frames(t, vocab, tokens, best, logp, at, unseen):
     t.changed += moved.sum(); t.changed_right += (right & moved).sum(); t.perfect += perfect.sum()
     t.unseen += unseen.sum(); t.unseen_perfect += (perfect & unseen).sum(); t.frame_nll -= logp[where[1:]].sum()
 
+# %% ../nbs/08_training.ipynb #08030
 def _tally_actions(t, vocab, tokens, best, at):
     "Count the actions that stand after the `<ACT>`s at `at`, and what came of them."
     last = None
@@ -315,7 +322,7 @@ def tally(
     t.nll, t.weight = -float((logp * w).sum()), float(w.sum())
     return t
 
-# %% ../nbs/08_training.ipynb #08030
+# %% ../nbs/08_training.ipynb #08034
 def transitions(
     steps: list, # of `Step`
 ) -> list: # [T-1] of hashes of (frame, action, next frame)
@@ -326,7 +333,7 @@ def peak_memory_gib() -> float: # GiB
     "The most memory this process has held."
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
-# %% ../nbs/08_training.ipynb #08033
+# %% ../nbs/08_training.ipynb #08037
 def show_history(
     history: list, # as `Trainer.fit` returns it
     published: float | None = 0.5721, # best validation loss of the original

@@ -134,6 +134,7 @@ def _add_lora(model, vocab, as_described):
     if vocab.kind == 'compact': model.get_input_embeddings().weight.requires_grad_(True)
     return model
 
+# %% ../nbs/07_transformer.ipynb #07019
 def build_model(
     name: str,          # of `PRESETS`
     vocab: Vocab,
@@ -154,7 +155,7 @@ def build_model(
     _set_rows(model, torch.cat([old, rows]) if vocab.kind == 'full' else rows)
     return _add_lora(model, vocab, as_described)
 
-# %% ../nbs/07_transformer.ipynb #07022
+# %% ../nbs/07_transformer.ipynb #07023
 def count_parameters(
     model: nn.Module,
 ) -> dict: # 'parameters', 'trainable', 'lora'
@@ -163,7 +164,7 @@ def count_parameters(
     return dict(parameters=sum(p.numel() for _, p in named), trainable=sum(p.numel() for _, p in named if p.requires_grad),
                 lora=sum(p.numel() for n, p in named if 'lora_' in n))
 
-# %% ../nbs/07_transformer.ipynb #07027
+# %% ../nbs/07_transformer.ipynb #07028
 @dataclass
 class ModelSpec:
     "Everything `build_model` needs to build a model again."
@@ -191,6 +192,7 @@ def load_trained(
     with torch.no_grad():
         for n, p in own.items(): p.copy_(tensors[n])
 
+# %% ../nbs/07_transformer.ipynb #07029
 def save_model(
     model: nn.Module,
     spec: ModelSpec,

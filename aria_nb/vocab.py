@@ -7,12 +7,13 @@ __all__ = ['TEXT_ROWS', 'BASE_CODES', 'FRAME_TOKENS', 'VOCABULARIES', 'CLICKS', 
            'encode_episode', 'CodedStep', 'decode_tokens', 'TokenWeights', 'token_weights']
 
 # %% ../nbs/05_vocab.ipynb #05002
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+from fastcore.basics import patch
 
 from .frames import CELLS, SIZE
-from .recordings import CLICK, Episode, Step
+from .recordings import CLICK, UNDO, Step
 
 # %% ../nbs/05_vocab.ipynb #05005
 TEXT_ROWS = 49152 # rows of SmolLM2's own vocabulary
@@ -41,27 +42,32 @@ class Vocab:
     def game_rows(self): return len(self) - self.offset # tokens that are not text
 
 # %% ../nbs/05_vocab.ipynb #05007
-def _code_token(self:Vocab, codes):
+@patch
+def code_token(self:Vocab, codes):
     "Token ids of codes 0..n_codes-1."
     c = np.asarray(codes)
     return np.where(c < BASE_CODES, self.offset + c, self.code512 + c - BASE_CODES)
 
-def _token_code(self:Vocab, tokens):
+@patch
+def token_code(self:Vocab, tokens):
     "Codes of token ids; -1 where a token is not a code."
     t = np.asarray(tokens)
     low, high = t - self.offset, t - self.code512 + BASE_CODES
     ok_low, ok_high = (low >= 0) & (low < BASE_CODES), (high >= BASE_CODES) & (high < self.n_codes)
     return np.where(ok_low, low, np.where(ok_high, high, -1))
 
-def _action_token(self:Vocab, action:int):
+@patch
+def action_token(self:Vocab, action:int):
     "Token id of an action 0..7."
     return self.act0 + action if action < 7 else self.act7
 
-def _token_action(self:Vocab, token:int):
+@patch
+def token_action(self:Vocab, token:int):
     "The action 0..7 of a token id, or None."
     return 7 if token == self.act7 and self.extras else token - self.act0 if 0 <= token - self.act0 < 7 else None
 
-def _token_name(self:Vocab, token:int) -> str:
+@patch
+def token_name(self:Vocab, token:int) -> str:
     "A token as people write it."
     named = {self.frame: '<FRAME>', self.act: '<ACT>', self.level_complete: '<LEVEL_COMPLETE>', self.game_start: '<GAME_START>', self.game_over: '<GAME_OVER>'}
     if token < self.offset: return f'<text {token}>'
@@ -69,8 +75,6 @@ def _token_name(self:Vocab, token:int) -> str:
     if (a := self.token_action(token)) is not None: return f'<ACT_{a}>'
     if (c := int(self.token_code(token))) >= 0: return f'<VQ_{c:03d}>'
     return f'<Y_{token - self.y0}>' if token < self.x0 else f'<X_{token - self.x0}>'
-
-Vocab.code_token, Vocab.token_code, Vocab.action_token, Vocab.token_action, Vocab.token_name = _code_token, _token_code, _action_token, _token_action, _token_name
 
 # %% ../nbs/05_vocab.ipynb #05011
 CLICKS = ('pixel', 'none')
@@ -80,7 +84,8 @@ def action_tokens(
     step: Step,            # its action must be known
     clicks: str = 'pixel', # 'pixel': row and column follow a click; 'none': they are dropped
 ) -> list: # of token ids
-    "`<ACT> a`, with row and column for a click."
+    "`<ACT> a`, with row and column for a click; raises `ValueError` for an action without a token."
+    if step.action == UNDO and not vocab.extras: raise ValueError('the original 523 tokens have no undo (ACTION7)')
     place = [vocab.y0 + step.y, vocab.x0 + step.x] if step.action == CLICK and clicks == 'pixel' and vocab.extras else []
     return [vocab.act, vocab.action_token(step.action), *place]
 
@@ -108,7 +113,7 @@ def encode_episode(
         out += [np.array([vocab.frame]), frame, np.array(tail, dtype=np.int64)]
     return np.concatenate(out).astype(np.int32)
 
-# %% ../nbs/05_vocab.ipynb #05015
+# %% ../nbs/05_vocab.ipynb #05016
 @dataclass
 class CodedStep:
     "A frame as codes and the action taken from it."
@@ -138,7 +143,7 @@ def decode_tokens(
         elif vocab.extras and vocab.x0 <= t < vocab.game_over: step.x = t - vocab.x0
     return out
 
-# %% ../nbs/05_vocab.ipynb #05018
+# %% ../nbs/05_vocab.ipynb #05019
 @dataclass
 class TokenWeights:
     "Loss weights by kind of token."

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from fastcore.basics import patch
 from transformers import DynamicCache
 
 from .frames import CELLS, show_frames
@@ -110,7 +111,8 @@ def _temper(logp, temperature):
     p = torch.softmax(logp.double() / max(temperature, 1e-6), -1)
     return p.numpy()
 
-def _policy(self:WorldModel,
+@patch
+def policy(self:WorldModel,
     available,                # action ids the game offers
     temperature: float = 1.0,
 ) -> np.ndarray: # [8] probabilities of the action types; 0 for those not offered
@@ -120,19 +122,23 @@ def _policy(self:WorldModel,
     p[ids] = _temper(self.after_act[[self.vocab.action_token(a) for a in ids]].cpu(), temperature)
     return p
 
-def _click_rows(self:WorldModel, temperature:float=1.0):
+@patch
+def click_rows(self:WorldModel, temperature:float=1.0):
     "[64] probabilities of the row of a click."
     v = self.vocab
     logp = self.context.ask([[v.action_token(CLICK)]])[0, -1]
     return _temper(logp[v.y0:v.y0 + 64].cpu(), temperature)
 
-def _click_columns(self:WorldModel, rows, temperature:float=1.0):
+@patch
+def click_columns(self:WorldModel, rows, temperature:float=1.0):
     "[R, 64] probabilities of the column of a click, for each of these rows."
     v = self.vocab
     logp = self.context.ask([[v.action_token(CLICK), v.y0 + int(y)] for y in rows])[:, -1]
     return _temper(logp[:, v.x0:v.x0 + 64].cpu(), temperature)
 
-def _click_map(self:WorldModel,
+# %% ../nbs/09_world_model.ipynb #09014
+@patch
+def click_map(self:WorldModel,
     k: int = 8, # rows looked at, the likeliest
 ) -> np.ndarray: # [64, 64] probabilities of a click at row, column; they sum to what the rows hold
     "Where a player would click."
@@ -141,9 +147,8 @@ def _click_map(self:WorldModel,
     out[rows] = p[rows, None] * self.click_columns(rows)
     return out
 
-WorldModel.policy, WorldModel.click_rows, WorldModel.click_columns, WorldModel.click_map = _policy, _click_rows, _click_columns, _click_map
-
-# %% ../nbs/09_world_model.ipynb #09015
+# %% ../nbs/09_world_model.ipynb #09016
+@patch
 def _ask_actions(self:WorldModel, actions, more=()):
     "Log-probabilities over each action's last token and `more` tokens after it: [N, 1 + len(more), V]."
     branches = [action_tokens(self.vocab, Step(None, *a), self.clicks)[1:] + list(more) for a in actions]
@@ -153,13 +158,15 @@ def _ask_actions(self:WorldModel, actions, more=()):
         for i, lp in zip(group, self.context.ask([branches[i] for i in group])): out[i] = lp[-1 - len(more):]
     return torch.stack(out)
 
-def _goal_scores(self:WorldModel,
+@patch
+def goal_scores(self:WorldModel,
     actions: list, # of (action, x, y)
 ) -> np.ndarray: # [N] P(level complete)
     "How likely each action completes the level."
     return self._ask_actions(actions)[:, -1, self.vocab.level_complete].exp().cpu().numpy()
 
-def _entropies(self:WorldModel,
+@patch
+def entropies(self:WorldModel,
     actions: list, # of (action, x, y)
 ) -> np.ndarray: # [N] nats a code
     "How unsure the model is of the frame that each action leads to."
@@ -167,10 +174,9 @@ def _entropies(self:WorldModel,
     logp = self._ask_actions(actions, [v.frame, *v.code_token(self.last_codes)])[:, 1:-1]
     return -(logp.exp() * logp).sum(-1).mean(-1).cpu().numpy()
 
-WorldModel._ask_actions, WorldModel.goal_scores, WorldModel.entropies = _ask_actions, _goal_scores, _entropies
-
-# %% ../nbs/09_world_model.ipynb #09017
-def _imagine(self:WorldModel,
+# %% ../nbs/09_world_model.ipynb #09018
+@patch
+def imagine(self:WorldModel,
     actions: list, # of (action, x, y), one after another
 ): # (frames [N, 64, 64], P(level complete) [N])
     "The frames that actions would lead to, and whether they would complete the level."
@@ -189,5 +195,3 @@ def _imagine(self:WorldModel,
         self.context.read([v.act]); codes.append(frame)
     self.context = kept
     return self.tokenizer.decode(np.array(codes)), np.array(goals)
-
-WorldModel.imagine = _imagine

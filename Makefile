@@ -1,0 +1,44 @@
+# Everything a new machine needs: `make demo` and `make test` set themselves up in .venv/.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The first Python >= 3.12 that runs and can make virtual environments; pyenv's own are asked too, for its shims may fail.
+define FIND_PYTHON
+for p in $(PYTHON) python3.12 python3.13 python3.14 python3 python $$(pyenv versions --bare 2>/dev/null | sort -V | xargs -rI{} pyenv prefix {} 2>/dev/null | sed 's:$$:/bin/python:'); do \
+  "$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo "$$p"; exit 0; }; \
+done; \
+echo "aria_nb needs Python 3.12 or newer with venv, and found none. Install one (Debian, Ubuntu: apt install python3.12 python3.12-venv; macOS: brew install python@3.12; anywhere: pyenv install 3.12) or name it: make PYTHON=/path/to/python3.12" >&2; exit 1
+endef
+
+help:
+	@echo "make demo     learn the bundled games from demonstrations and play them (runs/demo/report.html)"
+	@echo "make test     run every notebook and every test"
+	@echo "make export   notebooks -> package"
+	@echo "make readme   nbs/index.ipynb -> README.md"
+	@echo "make execute  run all notebooks and keep their outputs"
+
+$(VENV)/ready: settings.ini setup.py
+	@python=$$($(FIND_PYTHON)) && echo "setting up $(VENV) with $$($$python --version), some minutes" && "$$python" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/ready
+	$(BIN)/aria_demo
+
+test: $(VENV)/ready
+	$(BIN)/python -m pytest tests
+
+export: $(VENV)/ready
+	find aria_nb -name '*.py' ! -name __init__.py -delete
+	$(BIN)/nbdev_export
+
+readme: $(VENV)/ready
+	$(BIN)/jupyter nbconvert --to markdown --output-dir . --output README nbs/index.ipynb
+
+execute: $(VENV)/ready
+	for n in nbs/*.ipynb; do echo $$n; $(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace $$n || exit 1; done
+	$(BIN)/nbdev_clean
+
+.PHONY: help demo test export readme execute
