@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['METRIC_KEYS', 'RunConfig', 'versions', 'open_folder', 'write_json', 'recording_paths', 'read_episodes',
-           'stage_tokenizer', 'stage_tokens', 'stage_model', 'train_run', 'finish_run', 'option_parser', 'command',
-           'default_validation', 'aria_train', 'aria_play', 'aria_eval', 'demo_run', 'aria_demo']
+           'stage_tokenizer', 'stage_tokens', 'stage_model', 'train_run', 'finish_run', 'option_parser', 'check_device',
+           'command', 'default_validation', 'aria_train', 'aria_play', 'aria_eval', 'demo_run', 'aria_demo']
 
 # %% ../nbs/12_cli.ipynb #12002
 import json, os, platform, shutil, sys, time
@@ -84,7 +84,7 @@ def open_folder(
 def write_json(path, data):
     "Write JSON, whole or not at all."
     tmp = Path(path).with_suffix('.new')
-    tmp.write_text(json.dumps(data, indent=1, allow_nan=False, default=float))
+    tmp.write_text(json.dumps(data, indent=1, allow_nan=False, default=lambda v: v.item()))
     os.replace(tmp, path)
 
 def recording_paths(
@@ -203,6 +203,11 @@ def option_parser(f):
         p._option_string_actions |= {o: a for o in a.option_strings}
     return p
 
+def check_device(device):
+    "Raise `ValueError` if torch cannot compute on a device here."
+    try: torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError): raise ValueError(f'device {device!r} cannot be used here') from None
+
 def command(
     *needs: str, # options that must be given
 ):
@@ -214,7 +219,9 @@ def command(
             p = option_parser(f)
             kw = {k: v for k, v in vars(p.parse_args()).items() if k not in ('pdb', 'xtra')}
             if missing := [n for n in needs if kw[n] is None]: p.error('needs ' + ' and '.join(f'--{n}' for n in missing))
-            try: return f(**kw)
+            try:
+                check_device(kw['device'])
+                return f(**kw)
             except (RecordingError, GameError, ValueError, OSError, FloatingPointError) as e:
                 if isinstance(e, OSError) and e.filename: e = f'{e.filename}: {e.strerror}'
                 print(f'{f.__name__}: {e}', file=sys.stderr)
@@ -306,7 +313,7 @@ def aria_eval(
     seen = {h for e in train for h in transitions(e.steps)}
     metrics = dict(tokenizer=tokenizer_section(r.tokenizer, held), model=model_section(r.model, r.vocab, r.tokenizer, held, seen, own.clicks, get_preset(own.preset).size, device), config=r.config)
     print(text_table(metrics))
-    print(json.dumps({k: v for k, v in metrics.items() if k != 'config'}, default=float))
+    print(json.dumps({k: v for k, v in metrics.items() if k != 'config'}, default=lambda v: v.item()))
     if json_: write_json(Path(json_), metrics)
 
 # %% ../nbs/12_cli.ipynb #12020
@@ -314,7 +321,7 @@ def demo_run(
     out,                    # run folder
     games=tuple(GAMES),     # bundled ids
     episodes: int = 12,     # demonstrations a game
-    epochs: int | None = None,
+    epochs: int | None = None, # passes over the windows; None: 3
     max_actions: int = 300, # a play
     plays: int = 3,         # a game, on demonstrated levels
     seed: int = 0,
@@ -323,7 +330,7 @@ def demo_run(
     "Demonstrations of the bundled games in, a playing agent out."
     out = Path(out)
     make_demos(out/'demonstrations', games, episodes=episodes)
-    cfg = RunConfig(str((out/'demonstrations').resolve()), [f'*.{episodes - 1:02d}.*'], epochs=epochs, seed=seed)
+    cfg = RunConfig(str((out/'demonstrations').resolve()), [f'*.{episodes - 1:02d}.*'], epochs=epochs or 3, batch=3, seed=seed)
     metrics = train_run(cfg, out, device=device)
     if metrics.get('play'): return metrics
     run, results = load_run(out, device), []
@@ -338,7 +345,7 @@ def demo_run(
 @command()
 def aria_demo(
     out:str='runs/demo', # run folder; continued if it is there
-    epochs:int=None,     # passes over the windows; default: the preset's
+    epochs:int=None,     # passes over the windows; default: 3
     device:str='cpu',    # cpu, cuda, mps
     seed:int=0,          # of everything random
 ):

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['PUBLISHED', 'Run', 'load_run', 'by_game', 'tokenizer_section', 'model_section', 'play_entry', 'play_game',
-           'figure_rows', 'play_rows', 'text_table', 'show_predictions', 'show_surprise', 'save_plots', 'write_report']
+           'figure_rows', 'play_rows', 'text_table', 'show_predictions', 'show_surprise', 'save_dream', 'save_plots',
+           'write_report']
 
 # %% ../nbs/11_evaluation.ipynb #11002
 import base64, html, json
@@ -15,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from .agent import Agent, Play, RandomPlayer, play, show_timeline
-from .frames import from_patches, save_gif, show_frames
+from .frames import SIZE, save_gif, show_frames
 from .games import GAMES, Session
 from .recordings import Episode
 from .training import Tallies, predict_tokens, show_history, tally, transitions
@@ -178,6 +179,21 @@ def show_surprise(
     return fig
 
 # %% ../nbs/11_evaluation.ipynb #11017
+def save_dream(
+    run: Run,
+    episode: Episode,
+    path,           # .gif
+    start: int = 4, # steps watched before the dream begins
+    n: int = 12,    # steps dreamed
+) -> Path: # the file
+    "A GIF of what happened (left) beside what the model imagined from the actions alone (right)."
+    wm, steps = run.world_model(), episode.steps[:start + n + 1]
+    for s in steps[:start]: wm.see(s.frame); wm.did(s)
+    wm.see(steps[start].frame)
+    dream, _ = wm.imagine([(s.action, s.x, s.y) for s in steps[start:-1]])
+    gap = np.full((SIZE, 2), 3, np.uint8)
+    return save_gif([np.hstack([s.frame, gap, d]) for s, d in zip(steps[start + 1:], dream)], path, ms=400)
+
 def save_plots(
     run: Run,
     episodes: list, # of `Episode`, not trained on
@@ -193,6 +209,7 @@ def save_plots(
     for g, es in by_game(episodes).items():
         keep(show_predictions(run, es[0]), f'predictions-{g}.png')
         keep(show_surprise(run, es[0]), f'surprise-{g}.png')
+        save_dream(run, es[0], out/f'dream-{g}.gif')
     for p in plays:
         keep(show_timeline(p).figure, f'play-{p.game}.png')
         save_gif([m.frame for m in p.moments[:400]], out/f'play-{p.game}.gif', scale=4)

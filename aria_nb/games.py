@@ -331,7 +331,7 @@ class GameError(RuntimeError):
 def _arcade(environments, online):
     "The official toolkit, quiet and offline unless asked otherwise."
     log = logging.getLogger('aria_nb.arcade')
-    for quiet in (log, logging.getLogger('arc_agi')): quiet.setLevel(logging.CRITICAL)
+    for quiet in (log, logging.getLogger('arc_agi.scorecard')): quiet.setLevel(logging.CRITICAL)
     if online: return Arcade(operation_mode=OperationMode.ONLINE, logger=log)
     folder = Path(environments) if environments else _bundled_folder()
     if not folder.is_dir(): raise GameError(f'no folder {folder}')
