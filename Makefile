@@ -38,7 +38,7 @@ readme: $(VENV)/ready
 	$(BIN)/jupyter nbconvert --to markdown --output-dir . --output README nbs/index.ipynb
 
 execute: $(VENV)/ready
-	for n in nbs/*.ipynb; do echo $$n; $(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace $$n || exit 1; done
+	for n in nbs/*.ipynb; do echo $$n; PYTHONWARNINGS=ignore $(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace $$n || exit 1; done
 	$(BIN)/nbdev_clean
 
 .PHONY: help demo test export readme execute

@@ -12,10 +12,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
-from .games import GameError, Session
-from .recordings import CLICK, RESET, Step, action_name
+from .games import Session
+from .recordings import CLICK, RESET, Step
 from .world_model import WorldModel
 
 # %% ../nbs/10_agent.ipynb #10006

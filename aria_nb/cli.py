@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from fastcore.script import anno_parser
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from . import __version__
 from .demos import make_demos, split_episodes
-from .evaluation import by_game, load_run, model_section, play_game, save_plots, text_table, tokenizer_section, write_report
+from .evaluation import load_run, model_section, play_game, save_plots, text_table, tokenizer_section, write_report
 from .games import GAMES, GameError
 from .recordings import RecordingError, find_recordings, read_episode
 from .training import Trainer, config_of, peak_memory_gib, transitions

@@ -10,10 +10,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from .games import GAMES, Session
-from .recordings import CLICK, RESET, action_name
+from .recordings import CLICK, RESET
 
 # %% ../nbs/03_demos.ipynb #03005
 def random_action(

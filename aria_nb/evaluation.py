@@ -20,7 +20,7 @@ from .frames import SIZE, save_gif, show_frames
 from .games import GAMES, Session
 from .recordings import Episode
 from .training import Tallies, predict_tokens, show_history, tally, transitions
-from .transformer import ModelSpec, get_preset, load_model
+from .transformer import get_preset, load_model
 from .vocab import Vocab, encode_episode
 from .vqvae import load_tokenizer, show_reconstructions, tokenizer_metrics
 from .world_model import WorldModel

@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from arc_agi import Arcade, OperationMode
 from arcengine import ARCBaseGame, Camera, GameAction, Level, RenderableUserDisplay
 
-from .frames import COLOURS, SIZE, show_frames
+from .frames import SIZE
 from .recordings import CLICK, RESET, Line, Recorder
 
 # %% ../nbs/02_games.ipynb #02005

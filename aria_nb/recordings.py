@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import store_attr
 
-from .frames import SIZE, check_frame, show_frames
+from .frames import SIZE, check_frame
 
 # %% ../nbs/01_recordings.ipynb #01005
 RESET, CLICK, UNDO = 0, 6, 7

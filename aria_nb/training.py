@@ -19,12 +19,12 @@ from fastcore.basics import patch
 from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 from torch import nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 from transformers import get_cosine_schedule_with_warmup
 
 from .transformer import fast_dtype, load_trained, trained_tensors
 from .vocab import FRAME_TOKENS, TokenWeights, Vocab, token_weights
-from .windows import Corpus, Windows
+from .windows import Windows
 
 # %% ../nbs/08_training.ipynb #08005
 def weighted_loss(

@@ -9,7 +9,7 @@ __all__ = ['PRESETS', 'PLACES', 'LORA', 'Preset', 'get_preset', 'step_places', '
 
 # %% ../nbs/07_transformer.ipynb #07003
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch

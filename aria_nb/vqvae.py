@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 from vector_quantize_pytorch import VectorQuantize
 
 from .frames import CELLS, COLOURS, SIZE, check_frame, from_patches, show_frames, to_patches

@@ -14,7 +14,7 @@ import torch
 from fastcore.basics import patch
 from transformers import DynamicCache
 
-from .frames import CELLS, show_frames
+from .frames import CELLS
 from .recordings import CLICK, Step
 from .transformer import step_places
 from .vocab import FRAME_TOKENS, Vocab, action_tokens, outcome_tokens
