@@ -208,6 +208,7 @@ def check_device(device):
     try: torch.zeros(1, device=device)
     except (RuntimeError, AssertionError): raise ValueError(f'device {device!r} cannot be used here') from None
 
+# %% ../nbs/12_cli.ipynb #12016
 def command(
     *needs: str, # options that must be given
 ):
@@ -232,13 +233,14 @@ def command(
         return run
     return wrap
 
+# %% ../nbs/12_cli.ipynb #12017
 def default_validation(paths) -> list: # of file names
     "Every sixth recording of each game, and at least one."
     games = {}
     for p in paths: games.setdefault(p.name.split('.')[0], []).append(p.name)
     return [n for names in games.values() for n in names[len(names) - 1::-6]]
 
-# %% ../nbs/12_cli.ipynb #12016
+# %% ../nbs/12_cli.ipynb #12018
 @command('recordings')
 def aria_train(
     recordings:str=None,           # folder of recordings (.jsonl, .jsonl.gz)
@@ -272,7 +274,7 @@ def aria_train(
     print(text_table(metrics))
     print(f'\n{out/"metrics.json"}' + (f', {out/"report.html"}' if 'model' in metrics else ''))
 
-# %% ../nbs/12_cli.ipynb #12017
+# %% ../nbs/12_cli.ipynb #12019
 @command('run', 'game')
 def aria_play(
     run:str=None,           # run folder
@@ -295,7 +297,7 @@ def aria_play(
     print(path)
     if json_: write_json(Path(json_), {'play': [entry]})
 
-# %% ../nbs/12_cli.ipynb #12018
+# %% ../nbs/12_cli.ipynb #12020
 @command('run')
 def aria_eval(
     run:str=None,        # run folder
@@ -316,7 +318,7 @@ def aria_eval(
     print(json.dumps({k: v for k, v in metrics.items() if k != 'config'}, default=lambda v: v.item()))
     if json_: write_json(Path(json_), metrics)
 
-# %% ../nbs/12_cli.ipynb #12020
+# %% ../nbs/12_cli.ipynb #12022
 def demo_run(
     out,                    # run folder
     games=tuple(GAMES),     # bundled ids
@@ -355,7 +357,7 @@ def aria_demo(
     print(text_table(metrics))
     print(f"\n{time.time() - t:.0f} s. Open {Path(out)/'report.html'}; the figures are in {Path(out)/'metrics.json'}")
 
-# %% ../nbs/12_cli.ipynb #12022
+# %% ../nbs/12_cli.ipynb #12024
 METRIC_KEYS = dict(
     tokenizer=['variant', 'codes', 'pixel_accuracy', 'perfect_frames', 'changed_pixel_accuracy', 'flicker', 'codebook_use', 'seconds', 'frames', 'games'],
     model=['frame_accuracy', 'frame_copy', 'changed_cell_accuracy', 'perfect_next_frames', 'unseen_share', 'action_accuracy', 'action_type_accuracy', 'action_majority', 'action_repeat', 'perplexity',

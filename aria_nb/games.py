@@ -368,23 +368,26 @@ class Session:
         if len(r.frame): # a line without a frame tells nothing but the state
             self.frame, self.levels, self.win_levels, self.available = self.line.frames[-1], r.levels_completed, r.win_levels, self.line.available
         return self.line
-    def step(self,
-        action: int,    # 0..7
-        x=None, y=None, # column and row of a click
-        reasoning=None, # kept in the recording
-    ) -> Line: # what the game answered
-        "Do one action; raises `GameError` if the game fails."
-        data = dict(x=int(x), y=int(y)) if action == CLICK else {}
-        r = self.env.step(GameAction.from_id(action), data=data, reasoning=reasoning)
-        if r is None: raise GameError(f'{self.env.environment_info.game_id} failed at action {action} {data or ""}')
-        self.actions += 1
-        return self._take(r, action, *((int(x), int(y)) if action == CLICK else (None, None)), reasoning)
     def close(self):
         if self.recorder: self.recorder.close()
     def __enter__(self): return self
     def __exit__(self, *args): self.close()
 
-# %% ../nbs/02_games.ipynb #02040
+# %% ../nbs/02_games.ipynb #02039
+@patch
+def step(self:Session,
+    action: int,    # 0..7
+    x=None, y=None, # column and row of a click
+    reasoning=None, # kept in the recording
+) -> Line: # what the game answered
+    "Do one action; raises `GameError` if the game fails."
+    data = dict(x=int(x), y=int(y)) if action == CLICK else {}
+    r = self.env.step(GameAction.from_id(action), data=data, reasoning=reasoning)
+    if r is None: raise GameError(f'{self.env.environment_info.game_id} failed at action {action} {data or ""}')
+    self.actions += 1
+    return self._take(r, action, *((int(x), int(y)) if action == CLICK else (None, None)), reasoning)
+
+# %% ../nbs/02_games.ipynb #02041
 @patch
 def score(self:Session) -> dict: # rhae (0..115), levels, actions, level_actions, baseline
     "What the official scorecard says of this play so far."

@@ -51,22 +51,26 @@ class Context:
         "The place in its step of the next token."
         back = next((k for k, t in enumerate(reversed(self.tokens)) if t == self.vocab.frame), None)
         self.place = 0 if back is None else back + 1
-    def _make_room(self, n):
-        "Drop whole steps from the front, down to half of the longest context."
-        starts = [i for i, t in enumerate(self.tokens) if t == self.vocab.frame]
-        keep = next((i for i in starts if len(self) - i + n <= max(self.max_tokens // 2, n)), len(self))
-        kept = self.tokens[keep:]
-        self.clear()
-        if kept: self.read(kept)
-    def ask(self,
-        branches, # lists of token ids, all of the same length
-    ) -> torch.Tensor: # [B, T, V] log-probabilities after each token of each branch
-        "What would come after these tokens; the context stays as it is."
-        cache = copy.deepcopy(self.cache)
-        if len(branches) > 1: cache.batch_repeat_interleave(len(branches))
-        return self._run(torch.tensor(branches), cache, self.place)
 
-# %% ../nbs/09_world_model.ipynb #09011
+# %% ../nbs/09_world_model.ipynb #09007
+@patch
+def _make_room(self:Context, n):
+    "Drop whole steps from the front, down to half of the longest context."
+    starts = [i for i, t in enumerate(self.tokens) if t == self.vocab.frame]
+    keep = next((i for i in starts if len(self) - i + n <= max(self.max_tokens // 2, n)), len(self))
+    kept = self.tokens[keep:]
+    self.clear()
+    if kept: self.read(kept)
+@patch
+def ask(self:Context,
+    branches, # lists of token ids, all of the same length
+) -> torch.Tensor: # [B, T, V] log-probabilities after each token of each branch
+    "What would come after these tokens; the context stays as it is."
+    cache = copy.deepcopy(self.cache)
+    if len(branches) > 1: cache.batch_repeat_interleave(len(branches))
+    return self._run(torch.tensor(branches), cache, self.place)
+
+# %% ../nbs/09_world_model.ipynb #09013
 @dataclass
 class Seen:
     "What reading a frame told."
@@ -105,7 +109,7 @@ class WorldModel:
         "Note what was done; it is read together with the next frame."
         self.pending = action_tokens(self.vocab, step, self.clicks)[1:] + outcome_tokens(self.vocab, step)
 
-# %% ../nbs/09_world_model.ipynb #09013
+# %% ../nbs/09_world_model.ipynb #09015
 def _temper(logp, temperature):
     "Log-probabilities at a temperature, as probabilities that sum to 1."
     p = torch.softmax(logp.double() / max(temperature, 1e-6), -1)
@@ -136,7 +140,7 @@ def click_columns(self:WorldModel, rows, temperature:float=1.0):
     logp = self.context.ask([[v.action_token(CLICK), v.y0 + int(y)] for y in rows])[:, -1]
     return _temper(logp[:, v.x0:v.x0 + 64].cpu(), temperature)
 
-# %% ../nbs/09_world_model.ipynb #09014
+# %% ../nbs/09_world_model.ipynb #09016
 @patch
 def click_map(self:WorldModel,
     k: int = 8, # rows looked at, the likeliest
@@ -147,7 +151,7 @@ def click_map(self:WorldModel,
     out[rows] = p[rows, None] * self.click_columns(rows)
     return out
 
-# %% ../nbs/09_world_model.ipynb #09016
+# %% ../nbs/09_world_model.ipynb #09018
 @patch
 def _ask_actions(self:WorldModel, actions, more=()):
     "Log-probabilities over each action's last token and `more` tokens after it: [N, 1 + len(more), V]."
@@ -174,7 +178,7 @@ def entropies(self:WorldModel,
     logp = self._ask_actions(actions, [v.frame, *v.code_token(self.last_codes)])[:, 1:-1]
     return -(logp.exp() * logp).sum(-1).mean(-1).cpu().numpy()
 
-# %% ../nbs/09_world_model.ipynb #09018
+# %% ../nbs/09_world_model.ipynb #09020
 @patch
 def imagine(self:WorldModel,
     actions: list, # of (action, x, y), one after another
