@@ -16,7 +16,7 @@ from transformers import DynamicCache
 
 from .frames import CELLS
 from .recordings import CLICK, Step
-from .transformer import step_places
+from .transformer import GameLlama
 from .vocab import FRAME_TOKENS, Vocab, action_tokens, outcome_tokens
 
 # %% ../nbs/09_world_model.ipynb #09005
@@ -29,13 +29,11 @@ class Context:
     ):
         self.model, self.vocab, self.max_tokens = model.eval(), vocab, max_tokens
         self.device = next(model.parameters()).device
-        self.knows_places = hasattr(model, 'place')
         self.clear()
-    def clear(self): self.tokens, self.cache, self.place = [], DynamicCache(config=self.model.config), 0
+    def clear(self): self.tokens, self.cache = [], DynamicCache(config=self.model.config)
     def __len__(self): return len(self.tokens)
-    def _run(self, ids, cache, place): # [B, T] -> log-probabilities [B, T, V]
-        extra = {}
-        if self.knows_places: extra['place'] = step_places(ids, self.vocab.frame, place)
+    def _run(self, ids, cache): # [B, T] -> log-probabilities [B, T, V]
+        extra = dict(context=torch.tensor([self.tokens] * len(ids), dtype=torch.long).to(self.device)) if isinstance(self.model, GameLlama) else {}
         with torch.no_grad(): return self.model(ids.to(self.device), past_key_values=cache, use_cache=True, **extra).logits.float().log_softmax(-1)
     def read(self,
         tokens, # token ids to append
@@ -43,14 +41,9 @@ class Context:
         "Append tokens to the context."
         if len(self) + len(tokens) > self.max_tokens: self._make_room(len(tokens))
         ids = torch.tensor([list(map(int, tokens))])
-        out = self._run(ids, self.cache, self.place)[0]
+        out = self._run(ids, self.cache)[0]
         self.tokens += ids[0].tolist()
-        self._note_place()
         return out
-    def _note_place(self):
-        "The place in its step of the next token."
-        back = next((k for k, t in enumerate(reversed(self.tokens)) if t == self.vocab.frame), None)
-        self.place = 0 if back is None else back + 1
 
 # %% ../nbs/09_world_model.ipynb #09007
 @patch
@@ -68,7 +61,7 @@ def ask(self:Context,
     "What would come after these tokens; the context stays as it is."
     cache = copy.deepcopy(self.cache)
     if len(branches) > 1: cache.batch_repeat_interleave(len(branches))
-    return self._run(torch.tensor(branches), cache, self.place)
+    return self._run(torch.tensor(branches), cache)
 
 # %% ../nbs/09_world_model.ipynb #09013
 @dataclass
