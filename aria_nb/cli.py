@@ -135,7 +135,7 @@ def stage_model(out, cfg, vocab, tok, train, valid, device):
     preset, spec = get_preset(cfg.preset), ModelSpec(cfg.preset, vocab.config, cfg.weights, cfg.as_described, cfg.seed)
     tcfg = config_of(preset, epochs=cfg.epochs, batch=cfg.batch, lr=cfg.lr, seed=cfg.seed, device=device)
     w = TokenWeights(outcome=cfg.outcome)
-    ds = Windows(train, vocab, preset.size, preset.stride, cfg.start, balance=preset.balance, weights=w)
+    ds = Windows(train, vocab, preset.size, preset.stride, cfg.start, balance=preset.balance, weights=w, shift=preset.shift if cfg.start == 'step' else 0)
     dv = Windows(valid, vocab, preset.size, preset.stride, cfg.start, oversample=1, weights=w)
     if cfg.split == 'window':                                             # the original: one window in ten, though its neighbours are trained on
         order = np.random.default_rng(cfg.seed).permutation(ds.index)
@@ -332,7 +332,7 @@ def demo_run(
     "Demonstrations of the bundled games in, a playing agent out."
     out = Path(out)
     make_demos(out/'demonstrations', games, episodes=episodes)
-    cfg = RunConfig(str((out/'demonstrations').resolve()), [f'*.{episodes - 1:02d}.*'], epochs=epochs or 3, batch=3, seed=seed)
+    cfg = RunConfig(str((out/'demonstrations').resolve()), [f'*.{episodes - 1:02d}.*'], epochs=epochs or 3, seed=seed)
     metrics = train_run(cfg, out, device=device)
     if metrics.get('play'): return metrics
     run, results = load_run(out, device), []

@@ -132,14 +132,16 @@ def play_rows(
     return [(g, kind, rule, len(es), float(np.median([e['levels'] for e in es])), max(e['levels'] for e in es), es[0]['win_levels'], float(np.median([e['rhae'] for e in es])))
             for (g, kind, rule), es in sorted(groups.items())]
 
-def _number(v): return '' if v is None else f'{v:.2%}' if 0 <= v <= 1 else f'{v:.3f}'
+_plain = ('perplexity', 'perplexity of frames', 'validation loss') # everything else is a share
+
+def _number(v, what): return '' if v is None else f'{v:.3f}' if what in _plain else f'{v:.2%}'
 
 def text_table(
     metrics: dict, # as `metrics.json`
 ) -> str:
     "Both tables as plain text."
     rows = [('', 'published', 'this run', 'copy/repeat', *sorted(metrics.get('model', metrics.get('tokenizer', {})).get('games', {})))]
-    rows += [(what, _number(pub), _number(our), _number(tr), *(_number(games[g]) for g in sorted(games))) for what, pub, our, tr, games in figure_rows(metrics)]
+    rows += [(what, *(_number(v, what) for v in (pub, our, tr, *(games[g] for g in sorted(games))))) for what, pub, our, tr, games in figure_rows(metrics)]
     plays = [('game', 'levels', 'rule', 'plays', 'median', 'most', 'of', 'RHAE')] + [(*map(str, r[:4]), f'{r[4]:g}', str(r[5]), str(r[6]), f'{r[7]:.0f}') for r in play_rows(metrics)]
     lay = lambda t: '\n'.join('  '.join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, [max(len(str(x[k])) for x in t if k < len(x)) for k in range(len(r))]))) for r in t)
     return lay(rows) + ('\n\n' + lay(plays) if len(plays) > 1 else '')
@@ -226,7 +228,7 @@ def write_report(
     "Write `report.html`: the tables and all plots of a run."
     folder = Path(folder)
     games = sorted(metrics.get('model', {}).get('games', {}))
-    figures = [('', 'published', 'this run', 'copy / repeat', *games)] + [(w, _number(p), _number(o), _number(t), *(_number(g.get(k)) for k in games)) for w, p, o, t, g in figure_rows(metrics)]
+    figures = [('', 'published', 'this run', 'copy / repeat', *games)] + [(w, *(_number(v, w) for v in (p, o, t, *(g.get(k) for k in games)))) for w, p, o, t, g in figure_rows(metrics)]
     plays = [('game', 'levels', 'rule', 'plays', 'median levels', 'most', 'of', 'median RHAE')] + [(*r[:4], f'{r[4]:g}', r[5], r[6], f'{r[7]:.0f}') for r in play_rows(metrics)]
     img = lambda p: f'<figure><figcaption>{html.escape(p.stem)}</figcaption><img alt="{html.escape(p.stem)}" src="data:image/{p.suffix[1:]};base64,{base64.b64encode(p.read_bytes()).decode()}"></figure>'
     pictures = ''.join(img(p) for p in sorted((folder/'plots').glob('*')) if p.suffix in ('.png', '.gif'))

@@ -81,7 +81,7 @@ def batches(
     per_epoch = -(-len(ds) // cfg.batch)
     for k in range(first, per_epoch * cfg.epochs):
         epoch, i = divmod(k, per_epoch)
-        if k == first or i == 0: order = epoch_order(len(ds), cfg.seed, epoch)
+        if k == first or i == 0: order, ds.draw = epoch_order(len(ds), cfg.seed, epoch), (cfg.seed, epoch)
         items = [ds[j] for j in order[i * cfg.batch:(i + 1) * cfg.batch]]
         yield k, torch.stack([a for a, _ in items]), torch.stack([w for _, w in items])
 
