@@ -135,7 +135,7 @@ def stage_model(out, cfg, vocab, tok, train, valid, device):
     preset, spec = get_preset(cfg.preset), ModelSpec(cfg.preset, vocab.config, cfg.weights, cfg.as_described, cfg.seed)
     tcfg = config_of(preset, epochs=cfg.epochs, batch=cfg.batch, lr=cfg.lr, seed=cfg.seed, device=device)
     w = TokenWeights(outcome=cfg.outcome)
-    ds = Windows(train, vocab, preset.size, preset.stride, cfg.start, balance=preset.balance, weights=w, shift=preset.shift if cfg.start == 'step' else 0)
+    ds = Windows(train, vocab, preset.size, preset.stride, cfg.start, balance=preset.balance, weights=w, shift=preset.shift)
     dv = Windows(valid, vocab, preset.size, preset.stride, cfg.start, oversample=1, weights=w)
     if cfg.split == 'window':                                             # the original: one window in ten, though its neighbours are trained on
         order = np.random.default_rng(cfg.seed).permutation(ds.index)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from fastcore.basics import patch
 from torch.utils.data import Dataset
 
 from .vocab import TokenWeights, Vocab, token_weights
@@ -69,9 +70,10 @@ class Windows(Dataset):
         oversample: int = 3,   # how often a window with a completed level counts
         balance: float = 0.,   # least number of windows of a game, as a share of the commonest game's
         weights: TokenWeights = TokenWeights(), # of the loss
-        shift: int = 0,        # tokens: with `draw` set, a window begins up to so many earlier or later
+        shift: int = 0,        # tokens: with `draw` set and start='step', a window begins up to so many earlier or later
     ):
-        self.corpus, self.vocab, self.size, self.weights, self.shift = corpus, vocab, size, weights, shift
+        self.corpus, self.vocab, self.size, self.weights = corpus, vocab, size, weights
+        self.shift = shift if start == 'step' else 0
         self.draw = None       # numbers that decide the shifts, such as (seed, epoch); None: no shift
         spans = [(lo + s, min(lo + s + size, hi), lo, hi, g) for i, g in enumerate(corpus.games) for lo, hi in [corpus.span(i)]
                  for s in window_starts(vocab, corpus.tokens[lo:hi], size, stride, start).tolist()]
@@ -86,15 +88,21 @@ class Windows(Dataset):
         copies = {g: max(1, round(share * max(counts.values()) / n)) for g, n in counts.items()}
         self.index = np.repeat(self.index, [copies[g] for g in self.games[self.index]])
     def __len__(self): return len(self.index)
-    def span(self, i): # first and last + 1 token of window i
-        (lo, hi), (first, last) = self.spans[self.index[i]], self.episodes[self.index[i]]
-        if not self.shift or self.draw is None: return lo, hi
-        at = lo + int(np.random.default_rng([*self.draw, i]).integers(-self.shift, self.shift + 1))
-        if at <= first: lo = first
-        elif len(frames := np.flatnonzero(self.corpus.tokens[at:last] == self.vocab.frame)) > 2: lo = at + frames[0]
-        return lo, min(lo + self.size, last)
     def __getitem__(self, i):
         lo, hi = self.span(i)
         t, pad = np.asarray(self.corpus.tokens[lo:hi]), (0, self.size - (hi - lo))
         w = token_weights(self.vocab, t, self.weights)
         return torch.from_numpy(np.pad(t.astype(np.int64), pad)), torch.from_numpy(np.pad(w, pad))
+
+# %% ../nbs/06_windows.ipynb #06013
+@patch
+def span(self:Windows,
+    i: int, # of a window
+): # (first token, last token + 1)
+    "Where a window lies in the corpus, moved if it is to be."
+    (lo, hi), (first, last) = self.spans[self.index[i]], self.episodes[self.index[i]]
+    if not self.shift or self.draw is None: return lo, hi
+    at = lo + int(np.random.default_rng([*self.draw, i]).integers(-self.shift, self.shift + 1))
+    if at <= first: lo = first
+    elif len(frames := np.flatnonzero(self.corpus.tokens[at:min(at + self.size, last)] == self.vocab.frame)) > 2: lo = at + frames[0]
+    return lo, min(lo + self.size, last)
