@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['PUBLISHED', 'Run', 'load_run', 'by_game', 'tokenizer_section', 'model_section', 'play_entry', 'play_game',
            'figure_rows', 'play_rows', 'text_table', 'show_predictions', 'show_surprise', 'save_dream', 'save_plots',
-           'write_report']
+           'write_report', 'model_card', 'publish']
 
 # %% ../nbs/11_evaluation.ipynb #11002
-import base64, html, json
+import base64, html, json, shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from .frames import SIZE, save_gif, show_frames
 from .games import GAMES, Session
 from .recordings import Episode
 from .training import Tallies, predict_tokens, show_history, tally, transitions
-from .transformer import get_preset, load_model
+from .transformer import get_preset, load_model, merged
 from .vocab import Vocab, encode_episode
 from .vqvae import load_tokenizer, show_reconstructions, tokenizer_metrics
 from .world_model import WorldModel
@@ -45,7 +45,7 @@ def load_run(
     folder = Path(folder)
     if not (folder/'model'/'model.json').exists(): raise FileNotFoundError(f'{folder} holds no trained model (no model/model.json)')
     model, spec = load_model(folder/'model')
-    return Run(folder, json.loads((folder/'config.json').read_text()), load_tokenizer(folder/'tokenizer'), Vocab(**spec.vocab), model.to(device))
+    return Run(folder, json.loads((folder/'config.json').read_text()), load_tokenizer(folder/'tokenizer'), Vocab(**spec.vocab), merged(model).to(device))
 
 # %% ../nbs/11_evaluation.ipynb #11008
 def by_game(
@@ -239,3 +239,41 @@ def write_report(
             f'<h2>Settings</h2><pre>{html.escape(json.dumps(metrics.get("config", {}), indent=1))}</pre></html>')
     (folder/'report.html').write_text(page, encoding='utf-8')
     return folder/'report.html'
+
+# %% ../nbs/11_evaluation.ipynb #11022
+def _markdown_table(rows): # the first row is the head
+    line = lambda r: '| ' + ' | '.join(str(c).replace('|', '/') for c in r) + ' |'
+    return '\n'.join([line(rows[0]), line(['---'] * len(rows[0])), *map(line, rows[1:])])
+
+def model_card(
+    metrics: dict, # as `metrics.json`
+) -> str: # markdown, with the front matter that the hub reads
+    "A model card."
+    cfg, m = metrics['config'], metrics['model']
+    base = get_preset(cfg['preset']).hub
+    head = ['---', 'license: apache-2.0', 'library_name: aria_nb', 'pipeline_tag: reinforcement-learning', 'tags: [arc-agi-3, world-model]'] + ([f'base_model: {base}'] if base else []) + ['---']
+    games = sorted(m['games'])
+    figures = [('', 'this run', *games)] + [(w, _number(o, w), *(_number(g.get(k), w) for k in games)) for w, _, o, _, g in figure_rows(metrics)]
+    plays = [('game', 'levels', 'rule', 'plays', 'median levels', 'most', 'of')] + [(*r[:4], f'{r[4]:g}', r[5], r[6]) for r in play_rows(metrics)]
+    return '\n'.join([*head, f"# A world model of {', '.join(games)}", '', f"Made by `aria_nb` {cfg['versions']['aria_nb']} from recordings of play: preset `{cfg['preset']}`, frame tokenizer `{metrics['tokenizer']['variant']}` "
+        f"({metrics['tokenizer']['codes']} codes), {m['parameters']:,} parameters of which {m['trainable']:,} were trained, {m['tokens']:,} tokens in {m['seconds'] / 60:.0f} minutes.", '',
+        '```python', 'from aria_nb.evaluation import load_run, play_game', "run = load_run('FOLDER')", f"play_game(run, '{games[0]}')", '```', '',
+        '## What it learned', '', 'On recordings that were kept out of training.', '', _markdown_table(figures), '', *(['## How it plays', '', _markdown_table(plays), ''] if len(plays) > 1 else [])])
+
+def publish(
+    run,    # run folder
+    folder, # to make
+) -> Path:
+    "Gather a run in a folder that can be shared."
+    run, folder = Path(run), Path(folder)
+    folder.mkdir(parents=True)
+    for part in ('tokenizer', 'model'): shutil.copytree(run/part, folder/part)
+    spec = json.loads((folder/'model'/'model.json').read_text())
+    if spec['weights'] and Path(spec['weights']).exists(): spec['weights'] = None # the preset's own, for whoever downloads this
+    (folder/'model'/'model.json').write_text(json.dumps(spec, indent=1))
+    metrics = json.loads((run/'metrics.json').read_text())
+    metrics['config'] = {k: v for k, v in metrics['config'].items() if k not in ('recordings', 'weights')} # paths of this machine
+    (folder/'config.json').write_text(json.dumps(metrics['config'], indent=1))
+    (folder/'metrics.json').write_text(json.dumps(metrics, indent=1))
+    (folder/'README.md').write_text(model_card(metrics), encoding='utf-8')
+    return folder

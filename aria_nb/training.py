@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['weighted_loss', 'TrainConfig', 'config_of', 'epoch_order', 'batches', 'replace_folder', 'save_checkpoint',
-           'load_checkpoint', 'validation_loss', 'keep_freed_memory', 'Trainer', 'predict_tokens', 'Tallies', 'tally',
-           'transitions', 'peak_memory_gib', 'show_history']
+           'load_checkpoint', 'validation_loss', 'keep_freed_memory', 'Trainer', 'own_part', 'predict_tokens',
+           'Tallies', 'tally', 'transitions', 'peak_memory_gib', 'show_history']
 
 # %% ../nbs/08_training.ipynb #08002
 import ctypes, json, os, platform, resource, shutil, time, warnings
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from torch import nn
 from tqdm import tqdm
 from transformers import get_cosine_schedule_with_warmup
 
-from .transformer import fast_dtype, load_trained, trained_tensors
+from .transformer import fast_dtype, load_trained, spread_like, trained_tensors, whole
 from .vocab import FRAME_TOKENS, TokenWeights, Vocab, token_weights
 from .windows import Windows
 
@@ -31,12 +32,13 @@ def weighted_loss(
     logits: torch.Tensor,  # [B, T, V] any float type
     ids: torch.Tensor,     # [B, T] the tokens that were read
     weights: torch.Tensor, # [B, T] loss weight of each token as a target
+    total: float | None = None, # divide by this rather than by the sum of these weights
 ) -> torch.Tensor: # scalar float32
     "Weighted mean of the next-token cross-entropy."
     targets, w = ids.roll(-1, 1), weights.float().roll(-1, 1)  # shift the targets: logits are large, a slice would copy them
     w = torch.cat([w[:, :-1], torch.zeros_like(w[:, :1])], 1).flatten()
     ce = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction='none')
-    return (ce * w).sum() / w.sum().clamp_min(1e-9)
+    return (ce * w).sum() / (w.sum() if total is None else torch.as_tensor(total)).clamp_min(1e-9)
 
 # %% ../nbs/08_training.ipynb #08009
 @dataclass
@@ -98,16 +100,19 @@ def save_checkpoint(
     folder,      # where it goes
     model, opt,
     state: dict, # JSON: the step, the history
+    write: bool = True, # or only take part in gathering what is spread over processes?
 ):
     "Write a checkpoint, whole or not at all."
+    names = [n for n, p in model.named_parameters() if p.requires_grad]
+    weights = trained_tensors(model)
+    moments = {f'{names[i]}|{k}': whole(torch.as_tensor(v)).cpu().contiguous() for i, s in opt.state_dict()['state'].items() for k, v in s.items()}
+    if not write: return
     folder = Path(folder)
     tmp = folder.with_name(folder.name + '.new')
     shutil.rmtree(tmp, ignore_errors=True)
     tmp.mkdir(parents=True)
-    save_file(trained_tensors(model), tmp/'model.safetensors')
-    names = [n for n, p in model.named_parameters() if p.requires_grad]
-    moments = opt.state_dict()['state']
-    save_file({f'{names[i]}|{k}': torch.as_tensor(v).contiguous() for i, s in moments.items() for k, v in s.items()}, tmp/'optimizer.safetensors')
+    save_file(weights, tmp/'model.safetensors')
+    save_file(moments, tmp/'optimizer.safetensors')
     (tmp/'state.json').write_text(json.dumps(state))
     replace_folder(tmp, folder)
 
@@ -121,12 +126,12 @@ def load_checkpoint(
     if not (folder/'state.json').exists(): folder = folder.with_name(folder.name + '.old') # cut between the two renames
     if not (folder/'state.json').exists(): return None
     load_trained(model, load_file(folder/'model.safetensors'))
-    index = {n: i for i, n in enumerate(n for n, p in model.named_parameters() if p.requires_grad)}
-    moments = {i: {} for i in index.values()}
+    params = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    index, moments = {n: i for i, (n, _) in enumerate(params)}, {}
     for key, v in load_file(folder/'optimizer.safetensors').items():
         name, k = key.rsplit('|', 1)
-        moments[index[name]][k] = v
-    opt.load_state_dict({'state': {i: s for i, s in moments.items() if s}, 'param_groups': opt.state_dict()['param_groups']})
+        moments.setdefault(index[name], {})[k] = spread_like(v.to(params[index[name]][1].device), params[index[name]][1])
+    opt.load_state_dict({'state': moments, 'param_groups': opt.state_dict()['param_groups']})
     return json.loads((folder/'state.json').read_text())
 
 # %% ../nbs/08_training.ipynb #08017
@@ -171,25 +176,45 @@ class Trainer:
         self.params = [p for p in model.parameters() if p.requires_grad]
         opt = torch.optim.AdamW(self.params, cfg.lr, betas=(.9, .98), weight_decay=cfg.weight_decay)
         self.passes = -(-len(train) // cfg.batch) * cfg.epochs
-        self.steps = -(-self.passes // cfg.accumulate)
         self.plain = model
         self.state = dict(passes=0, best=None, history=[], seconds=0., tokens=0)
+        self.model, self.opt = self.acc.prepare(model, opt)
         loaded = load_checkpoint(self.out/'checkpoint', model, opt) if self.out else None
         if loaded: self.state = loaded
-        self.model, self.opt = self.acc.prepare(model, opt)
-        self.sched = get_cosine_schedule_with_warmup(opt, round(cfg.warmup * self.steps), self.steps)
+        self.plan(self.passes)
+    def plan(self,
+        passes: int, # forward passes to the end of the schedule
+    ):
+        "Set the learning rate's schedule."
+        self.passes, self.steps = passes, -(-passes // self.cfg.accumulate)
+        self.sched = get_cosine_schedule_with_warmup(self.opt.optimizer, round(self.cfg.warmup * self.steps), self.steps)
         with warnings.catch_warnings(action='ignore'):                        # torch expects a step of the optimiser before each of these
-            for _ in range(self.state['passes'] // cfg.accumulate): self.sched.step()
+            for _ in range(self.state['passes'] // self.cfg.accumulate): self.sched.step()
 
 # %% ../nbs/08_training.ipynb #08020
+def own_part(
+    ids: torch.Tensor,     # [B, T] a batch
+    weights: torch.Tensor, # [B, T]
+    rank: int,             # this process
+    world: int,            # of so many
+): # (ids, weights, what to divide the weighted sum by)
+    "The part of a batch that one process computes; without a window for it, one that weighs nothing."
+    total = weights[:, 1:].sum() / world
+    if rank >= len(ids): return ids[:1], torch.zeros_like(weights[:1]), total
+    return ids[rank::world], weights[rank::world], total
+
+# %% ../nbs/08_training.ipynb #08023
 @patch
 def _one_pass(self:Trainer, k, ids, w):
     "Forward and backward of one batch, and a step where one is due; returns the loss."
     torch.manual_seed(self.cfg.seed * 1_000_003 + k)             # dropout
-    ids, w = ids.to(self.acc.device), w.to(self.acc.device)
-    loss = weighted_loss(self.model(ids).logits, ids, w)
-    self.acc.backward(loss / self.cfg.accumulate)
-    if (k + 1) % self.cfg.accumulate == 0 or k + 1 == self.passes:
+    ids, w, total = (x.to(self.acc.device) for x in own_part(ids, w, self.acc.process_index, self.acc.num_processes))
+    due = (k + 1) % self.cfg.accumulate == 0 or k + 1 == self.passes
+    with nullcontext() if due else self.acc.no_sync(self.model):
+        loss = weighted_loss(self.model(ids).logits, ids, w, total)
+        self.acc.backward(loss / self.cfg.accumulate)
+    loss = self.acc.reduce(loss.detach(), 'mean')
+    if due:
         norm = self.acc.clip_grad_norm_(self.params, self.cfg.clip)
         if not torch.isfinite(norm): raise FloatingPointError(f'the loss exploded at pass {k} (loss {loss.item():.4g}); the last checkpoint is kept, try a lower --lr')
         self.opt.step(); self.sched.step(); self.opt.zero_grad()
@@ -207,7 +232,7 @@ def _end_epoch(self:Trainer, epoch, loss):
     if better:
         self.state['best'] = record.get('val_loss')
         self.best = {n: t.clone() for n, t in trained_tensors(self.plain).items()}
-        if self.out: self._write_best()
+        if self.out and self.acc.is_main_process: self._write_best()
 
 @patch
 def _write_best(self:Trainer):
@@ -215,7 +240,7 @@ def _write_best(self:Trainer):
     save_file(self.best, self.out/'best.safetensors.new')
     os.replace(self.out/'best.safetensors.new', self.out/'best.safetensors')
 
-# %% ../nbs/08_training.ipynb #08021
+# %% ../nbs/08_training.ipynb #08024
 @patch
 def fit(self:Trainer):
     "Train to the end; the model then has its best weights. Returns the history."
@@ -223,7 +248,7 @@ def fit(self:Trainer):
     self.model.train(); self.best = None
     start, before, saved, avg = time.time(), st['seconds'], time.time(), None
     per_epoch = self.passes // cfg.epochs
-    with tqdm(total=self.passes, initial=st['passes'], desc='world model', unit='batch', mininterval=1) as bar:
+    with tqdm(total=self.passes, initial=st['passes'], desc='world model', unit='batch', mininterval=1, disable=not self.acc.is_main_process) as bar:
         for k, ids, w in batches(self.train_ds, cfg, st['passes']):
             loss = self._one_pass(k, ids, w)
             avg = loss if avg is None else .98 * avg + .02 * loss
@@ -231,14 +256,15 @@ def fit(self:Trainer):
             if (k + 1) % max(1, per_epoch // 10) == 0: st['history'].append(dict(epoch=(k + 1) / per_epoch, passes=k + 1, loss=avg))
             if (k + 1) % per_epoch == 0: self._end_epoch((k + 1) // per_epoch, avg)
             bar.update(); bar.set_postfix(loss=f'{avg:.4f}', val=st['best'] and f"{st['best']:.4f}")
-            if self.out and (time.time() - saved > 60 * cfg.save_minutes or k + 1 == self.passes):
-                save_checkpoint(self.out/'checkpoint', self.plain, self.opt, st); saved = time.time()
+            if time.time() - saved > 60 * cfg.save_minutes or k + 1 == self.passes: self.acc.set_trigger()
+            if self.out and self.acc.check_trigger():                         # (whatever process asks, all gather)
+                save_checkpoint(self.out/'checkpoint', self.plain, self.opt, st, self.acc.is_main_process); saved = time.time()
     if self.best is None and self.out and (self.out/'best.safetensors').exists(): self.best = load_file(self.out/'best.safetensors')
     if self.best is not None: load_trained(self.plain, self.best)
     self.plain.eval()
     return st['history']
 
-# %% ../nbs/08_training.ipynb #08026
+# %% ../nbs/08_training.ipynb #08029
 def predict_tokens(
     model: nn.Module,
     vocab: Vocab,
@@ -267,7 +293,7 @@ def predict_tokens(
             best[a:hi], logp[a:hi] = top[row, a - lo - 1:hi - lo - 1], of[row, a - lo - 1:hi - lo - 1]
     return best, logp
 
-# %% ../nbs/08_training.ipynb #08029
+# %% ../nbs/08_training.ipynb #08032
 @dataclass
 class Tallies:
     "Counts from which the figures of `metrics.json` are made; they add up over episodes."
@@ -301,7 +327,7 @@ def _tally_frames(t, vocab, tokens, best, logp, at, unseen):
     t.changed += moved.sum(); t.changed_right += (right & moved).sum(); t.perfect += perfect.sum()
     t.unseen += unseen.sum(); t.unseen_perfect += (perfect & unseen).sum(); t.frame_nll -= logp[where[1:]].sum()
 
-# %% ../nbs/08_training.ipynb #08030
+# %% ../nbs/08_training.ipynb #08033
 def _tally_actions(t, vocab, tokens, best, at):
     "Count the actions that stand after the `<ACT>`s at `at`, and what came of them."
     last = None
@@ -330,7 +356,7 @@ def tally(
     t.nll, t.weight = -float((logp * w).sum()), float(w.sum())
     return t
 
-# %% ../nbs/08_training.ipynb #08034
+# %% ../nbs/08_training.ipynb #08037
 def transitions(
     steps: list, # of `Step`
 ) -> list: # [T-1] of hashes of (frame, action, next frame)
@@ -341,7 +367,7 @@ def peak_memory_gib() -> float: # GiB
     "The most memory this process has held."
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
-# %% ../nbs/08_training.ipynb #08037
+# %% ../nbs/08_training.ipynb #08040
 def show_history(
     history: list, # as `Trainer.fit` returns it
     published: float | None = 0.5721, # best validation loss of the original

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PRESETS', 'PLACES', 'LORA', 'Preset', 'get_preset', 'step_layout', 'GameLlama', 'fast_dtype', 'new_rows',
-           'build_model', 'count_parameters', 'ModelSpec', 'trained_tensors', 'load_trained', 'save_model',
-           'load_model']
+           'build_model', 'count_parameters', 'ModelSpec', 'whole', 'spread_like', 'trained_tensors', 'load_trained',
+           'save_model', 'load_model', 'merged']
 
 # %% ../nbs/07_transformer.ipynb #07003
 import json
@@ -16,6 +16,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from .vocab import BASE_CODES, FRAME_TOKENS, TEXT_ROWS, Vocab
@@ -41,7 +42,7 @@ class Preset:
 _smollm = dict(vocab_size=TEXT_ROWS, max_position_embeddings=8192, rope_theta=100000., tie_word_embeddings=True, rms_norm_eps=1e-5)
 PRESETS = {
     'tiny': Preset(dict(hidden_size=192, num_hidden_layers=4, num_attention_heads=6, intermediate_size=512, max_position_embeddings=8192, tie_word_embeddings=True),
-                   tokenizer='exact', size=1024, stride=512, shift=256, batch=3, accumulate=1, lr=2e-3, epochs=4, balance=.3, checkpointing=False, layout=True),
+                   tokenizer='exact', size=1024, stride=512, shift=256, batch=3, accumulate=1, lr=2e-3, epochs=5, balance=.3, checkpointing=False, layout=True),
     'smollm2-135m': Preset(_smollm | dict(hidden_size=576, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3, intermediate_size=1536), 'HuggingFaceTB/SmolLM2-135M'),
     'smollm2-360m': Preset(_smollm | dict(hidden_size=960, num_hidden_layers=32, num_attention_heads=15, num_key_value_heads=5, intermediate_size=2560), 'HuggingFaceTB/SmolLM2-360M'),
 }
@@ -79,12 +80,11 @@ class GameLlama(LlamaForCausalLM):
         nn.init.eye_(self.before.weight)
     def forward(self,
         input_ids,    # [B, T]
-        context=None, # [B, C] tokens before them, whose keys and values are in the cache
+        layout=None,  # their `step_layout`, where it does not follow from these tokens alone
         **kw,         # of `LlamaForCausalLM`
     ):
         "Logits of the next tokens."
-        ids = input_ids if context is None else torch.cat([context, input_ids], 1)
-        place, code = (x[:, -input_ids.shape[1]:] for x in step_layout(ids, self.config.frame_token))
+        place, code = layout or step_layout(input_ids, self.config.frame_token)
         embed = self.get_input_embeddings()
         before = self.before(embed(code.clamp_min(0))) * (code >= 0).unsqueeze(-1)
         return super().forward(inputs_embeds=embed(input_ids) + self.place(place) + before, **kw)
@@ -124,6 +124,7 @@ def _base(preset, weights, dtype, seed):
     if weights == 'random':
         torch.manual_seed(seed)
         return LlamaForCausalLM(LlamaConfig(**preset.shape)).to(dtype)
+    if str(weights).endswith('.gguf'): return AutoModelForCausalLM.from_pretrained(str(Path(weights).parent), gguf_file=Path(weights).name, dtype=dtype)
     return AutoModelForCausalLM.from_pretrained(weights or preset.hub, dtype=dtype)
 
 def _set_rows(model, rows):
@@ -136,33 +137,31 @@ def _set_rows(model, rows):
     model.tie_weights()
 
 def _add_lora(model, vocab, as_described):
-    "LoRA, and the rows that train beside it."
-    extra = dict(modules_to_save=['embed_tokens', 'lm_head']) if as_described else \
-            dict(trainable_token_indices=list(range(TEXT_ROWS, len(vocab)))) if vocab.kind == 'full' else {}
-    model = get_peft_model(model, LoraConfig(task_type='CAUSAL_LM', **LORA, **extra))
-    if vocab.kind == 'compact': model.get_input_embeddings().weight.requires_grad_(True)
-    return model
+    "LoRA, and the rows that train beside it: peft keeps both in float32."
+    rows = dict(modules_to_save=['embed_tokens', 'lm_head']) if as_described else dict(trainable_token_indices=list(range(vocab.offset, len(vocab))))
+    return get_peft_model(model, LoraConfig(task_type='CAUSAL_LM', **LORA, **rows))
 
 # %% ../nbs/07_transformer.ipynb #07021
 def build_model(
     name: str,          # of `PRESETS`
     vocab: Vocab,
-    weights=None,       # hub name or local folder; 'random': the exact shape without pre-training; None: the preset's
+    weights=None,       # hub name, local folder or GGUF file; 'random': the exact shape without pre-training; None: the preset's
     codebook=None,      # [K, D] code vectors to start the code rows from
     as_described: bool = False, # train all rows and the head, as the original did ('full' vocabulary without extras)
     seed: int = 0,
-) -> nn.Module:
+    device: str = 'cpu',        # where it will compute: decides the number format of frozen weights, see `fast_dtype`
+) -> nn.Module: # on that device
     "A model that reads and predicts tokens of `vocab`."
-    preset, dtype = get_preset(name), torch.bfloat16
+    preset, dtype = get_preset(name), fast_dtype(device)
     if as_described and (vocab.kind, vocab.extras) != ('full', False): raise ValueError("as_described needs Vocab(kind='full', extras=False)")
     if preset.hub is None:
         torch.manual_seed(seed)
-        return (GameLlama if preset.layout else LlamaForCausalLM)(LlamaConfig(vocab_size=len(vocab), frame_token=vocab.frame, **preset.shape))
+        return (GameLlama if preset.layout else LlamaForCausalLM)(LlamaConfig(vocab_size=len(vocab), frame_token=vocab.frame, **preset.shape)).to(device)
     model = _base(preset, weights, dtype, seed)
     old = model.get_input_embeddings().weight.data[:TEXT_ROWS]
     rows = new_rows(old, vocab.game_rows, codebook, seed)
     _set_rows(model, torch.cat([old, rows]) if vocab.kind == 'full' else rows)
-    return _add_lora(model, vocab, as_described)
+    return _add_lora(model, vocab, as_described).to(device)
 
 # %% ../nbs/07_transformer.ipynb #07025
 def count_parameters(
@@ -184,11 +183,14 @@ class ModelSpec:
     seed: int = 0
     def build(self, **kw): return build_model(self.name, Vocab(**self.vocab), self.weights, as_described=self.as_described, seed=self.seed, **kw)
 
+def whole(t): "A tensor that may be spread over processes (FSDP), in one piece."; return t.full_tensor() if isinstance(t, DTensor) else t
+def spread_like(t, p): "A whole tensor, spread as `p` is."; return distribute_tensor(t, p.device_mesh, p.placements) if isinstance(p, DTensor) and t.shape == p.shape else t
+
 def trained_tensors(
     model: nn.Module,
 ) -> dict: # name -> tensor
     "The parameters that train."
-    return {n: p.detach().cpu().contiguous() for n, p in model.named_parameters() if p.requires_grad}
+    return {n: whole(p.detach()).cpu().contiguous() for n, p in model.named_parameters() if p.requires_grad}
 
 def load_trained(
     model: nn.Module, # built with the same spec
@@ -199,7 +201,7 @@ def load_trained(
     wrong = [n for n in own.keys() | tensors.keys() if n not in own or n not in tensors or own[n].shape != tensors[n].shape]
     if wrong: raise ValueError(f'these weights belong to another model: {len(wrong)} tensors differ, such as {sorted(wrong)[0]}')
     with torch.no_grad():
-        for n, p in own.items(): p.copy_(tensors[n])
+        for n, p in own.items(): p.copy_(spread_like(tensors[n].to(p.device), p))
 
 # %% ../nbs/07_transformer.ipynb #07031
 def save_model(
@@ -221,3 +223,10 @@ def load_model(
     model = spec.build()
     load_trained(model, load_file(Path(folder)/'model.safetensors'))
     return model.eval(), spec
+
+# %% ../nbs/07_transformer.ipynb #07034
+def merged(
+    model: nn.Module, # of `build_model`
+) -> nn.Module: # the same model; a peft model is used up
+    "The model with adapters and trained rows folded in."
+    return model.merge_and_unload() if hasattr(model, 'merge_and_unload') else model

@@ -151,7 +151,7 @@ class TokenWeights:
     action: float = 2.0   # action types and click coordinates
     event: float = 5.0    # level completed, game over
     marker: float = 0.0   # <FRAME>, <ACT>, <GAME_START>
-    outcome: float = 1.0  # the <FRAME> right after an action: nothing was completed or lost (the original: 0)
+    outcome: float = 5.0  # the <FRAME> right after an action: nothing was completed or lost (the original: 0)
 
 def token_weights(
     vocab: Vocab,

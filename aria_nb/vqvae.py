@@ -248,19 +248,20 @@ def tokenizer_metrics(
 ) -> dict: # as `metrics.json` names them
     "How faithful a tokenizer is on whole plays."
     n = dict(pixels=0, right=0, frames=0, perfect=0, changed=0, changed_right=0, still=0, flicker=0)
-    used = np.zeros(tok.n_codes, bool)
+    counts = np.zeros(tok.n_codes)
     for frames in plays:
         codes = tok.encode(frames)
         right = tok.decode(codes) == frames
         moved = frames[1:] != frames[:-1]
         still = ~to_patches(moved).any(-1)
-        used[np.unique(codes)] = True
+        counts += np.bincount(codes.ravel(), minlength=tok.n_codes)
         n['pixels'] += right.size; n['right'] += right.sum(); n['frames'] += len(frames); n['perfect'] += right.all((1, 2)).sum()
         n['changed'] += moved.sum(); n['changed_right'] += (right[1:] & moved).sum()
         n['still'] += still.sum(); n['flicker'] += (still & (codes[1:] != codes[:-1])).sum()
+    p = counts[counts > 0] / counts.sum()
     return dict(pixel_accuracy=_ratio(n['right'], n['pixels']), perfect_frames=_ratio(n['perfect'], n['frames']),
                 changed_pixel_accuracy=_ratio(n['changed_right'], n['changed']), flicker=_ratio(n['flicker'], n['still']),
-                codebook_use=float(used.mean()), frames=n['frames'])
+                codebook_use=float((counts > 0).mean()), codebook_perplexity=float(np.exp(-(p * np.log(p)).sum())), frames=n['frames'])
 
 # %% ../nbs/04_vqvae.ipynb #04033
 def show_reconstructions(
