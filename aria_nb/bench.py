@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BENCHMARKS', 'machine', 'seconds', 'alone', 'bench_encode', 'bench_decision', 'bench_decision_tiny',
            'bench_decision_smollm2_135m', 'bench_flat', 'bench_imagine', 'bench_limit', 'bench_train_compact',
-           'bench_processes', 'run_benchmarks', 'bench_table']
+           'launcher', 'bench_processes', 'run_benchmarks', 'bench_table']
 
 # %% ../nbs/12_bench.ipynb #12002
 import json, os, platform, resource, shutil, subprocess, sys, tempfile, time
@@ -72,6 +72,12 @@ def _context(vocab, n, seed=0): # a made-up game of n whole steps, and one frame
     step = lambda: [vocab.frame, *vocab.code_token(rng.integers(0, 40, SIZE)).tolist(), vocab.act]
     return [vocab.game_start] + [t for _ in range(n) for t in [*step(), vocab.action_token(int(rng.integers(1, 5)))]], step()
 
+@torch.no_grad()
+def _outspoken(model):
+    "An untrained model whose answers differ from each other: at its birth they are ties, broken by rounding."
+    for p in {id(p): p for p in model.parameters() if p.dim() > 1}.values(): p *= 3
+    return model.eval()
+
 def bench_decision(model, tokens=2048, rounds=3) -> dict: # of a model over `Vocab()`
     "The original rule's decision: plain against cached."
     vocab, actions = Vocab(), [(a, None, None) for a in (1, 2, 3, 4, 5, 7, 0)]
@@ -94,11 +100,12 @@ def bench_decision(model, tokens=2048, rounds=3) -> dict: # of a model over `Voc
 
 def bench_decision_tiny(**_):
     "`bench_decision` of `tiny`."
-    return bench_decision(build_model('tiny', Vocab()).eval())
+    return bench_decision(_outspoken(build_model('tiny', Vocab())))
 
 def bench_decision_smollm2_135m(weights=None, **_):
     "`bench_decision` of SmolLM2-135M."
-    return bench_decision(merged(build_model('smollm2-135m', Vocab(), weights or 'random')).float().eval(), rounds=1)
+    model = merged(build_model('smollm2-135m', Vocab(), weights or 'random')).float()
+    return bench_decision(model.eval() if weights else _outspoken(model), rounds=1)
 
 # %% ../nbs/12_bench.ipynb #12014
 def bench_flat(decisions=1000, **_) -> dict: # ratio_1000_to_100, and ms of both
@@ -178,10 +185,16 @@ def bench_train_compact(weights=None, name='smollm2-135m', tokens=512, steps=3, 
                 memory_gib=little, plain_memory_gib=much)
 
 # %% ../nbs/12_bench.ipynb #12023
+def launcher(
+    processes: int,
+) -> list: # the beginning of a command line, which a script and its arguments follow
+    "`accelerate launch` for so many processes on the CPU of this machine."
+    return [sys.executable, '-m', 'accelerate.commands.launch', '--cpu', '--num_processes', str(processes), '--num_machines', '1', '--mixed_precision', 'no',
+            '--dynamo_backend', 'no', '--main_process_port', '0']
+
 def _train_in(processes, threads, folder, out):
     command = [shutil.which('aria_train', path=str(Path(sys.executable).parent)) or shutil.which('aria_train'), '--recordings', str(folder), '--out', str(out), '--epochs', '2', '--batch', '4']
-    launch = [sys.executable, '-m', 'accelerate.commands.launch', '--cpu', '--num_processes', str(processes), '--num_machines', '1', '--mixed_precision', 'no', '--dynamo_backend', 'no', '--main_process_port', '0']
-    subprocess.run([*launch, *command], check=True, capture_output=True, env=os.environ | dict(OMP_NUM_THREADS=str(threads)))
+    subprocess.run([*launcher(processes), *command], check=True, capture_output=True, env=os.environ | dict(OMP_NUM_THREADS=str(threads)))
     return json.loads((out/'model'/'training.json').read_text())
 
 def bench_processes(**_) -> dict: # ratio: tokens a second of two processes to those of one with two threads

@@ -50,9 +50,9 @@ class RunConfig:
     start: str = 'step'         # or 'stride': see `aria_nb.windows.window_starts`
     split: str = 'episode'      # or 'window': the original's, whose validation windows are also trained on
     vocabulary: str = 'compact' # or 'full': see `aria_nb.vocab.Vocab`
-    outcome: float = 5.         # see `aria_nb.vocab.TokenWeights`; the original: 0
+    outcome: float = TokenWeights.outcome # see `aria_nb.vocab.TokenWeights`; the original: 0
     as_described: bool = False  # the original's model exactly: see `aria_nb.transformer.build_model`
-    weights: str | None = None  # hub name or folder of the pre-trained model, or 'random'
+    weights: str | None = None  # hub name, folder or GGUF file of the pre-trained model, or 'random'
     skip_bad: bool = False      # pass over recordings that cannot be read?
     level_seeds: list = field(default_factory=lambda: [0]) # of bundled games, that were demonstrated
     seed: int = 0
@@ -268,7 +268,7 @@ def aria_train(
     split:str='episode',      # 'window': validate on windows that overlap the training ones
     vocabulary:str='compact', # 'full': keep the text rows
     as_described:bool=False,  # the original's model exactly
-    weights:str=None,         # hub name or folder of the pre-trained model, or 'random'
+    weights:str=None,         # hub name, folder or GGUF file of the pre-trained model, or 'random'
     device:str='cpu',         # cpu, cuda, mps
     seed:int=0,               # of everything random
 ):

@@ -7,13 +7,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from aria_nb.bench import launcher
 from aria_nb.training import TrainConfig, Trainer
 from aria_nb.transformer import trained_tensors
 from aria_nb.vocab import Vocab
 from aria_nb.windows import Corpus, Windows
 
 
-def train_small(out:Path, cut:bool=False):
+def train_small(out:Path):
     "Train a small model on a made-up corpus; the main process writes weights and history."
     vocab, rng = Vocab(), np.random.default_rng(0)
     step = lambda: [vocab.frame, *rng.integers(0, 5, 64), vocab.act, vocab.act0 + 1]
@@ -30,8 +31,7 @@ def train_small(out:Path, cut:bool=False):
 
 def launch(out:Path, processes:int):
     env = dict(os.environ, OMP_NUM_THREADS='1', ACCELERATE_USE_CPU='true')
-    done = subprocess.run([sys.executable, '-m', 'accelerate.commands.launch', '--cpu', '--num_processes', str(processes), '--num_machines', '1', '--mixed_precision', 'no',
-                           '--dynamo_backend', 'no', '--main_process_port', '0', __file__, str(out)], env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*launcher(processes), __file__, str(out)], env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     return load_file(out/'weights.safetensors'), json.loads((out/'history.json').read_text())
 
