@@ -82,12 +82,12 @@ def bench_decision(model, tokens=2048, rounds=3) -> dict: # of a model over `Voc
     "The original rule's decision: plain against cached."
     vocab, actions = Vocab(), [(a, None, None) for a in (1, 2, 3, 4, 5, 7, 0)]
     past, last = _context(vocab, tokens // 67 - 1)
-    world, codes = WorldModel(model, vocab, None, max_tokens=10**6), vocab.token_code(np.array(last[1:-1]))
+    world = WorldModel(model, vocab, None, max_tokens=10**6)
     world.context.read(past)
     def ours():
         logp = world.context.read(last)
-        world.after_act, world.last_codes = logp[-1], codes
-        out = dict(surprise=-logp[range(SIZE), last[1:-1]].mean().item(), policy=logp[-1].numpy(), goals=world.goal_scores(actions), entropies=world.entropies(actions))
+        goals, entropies = world.outlook(actions)
+        out = dict(surprise=-logp[range(SIZE), last[1:-1]].mean().item(), policy=logp[-1].numpy(), goals=goals, entropies=entropies)
         world.context.forget(len(last))
         return out
     plain = lambda: plain_answers(model, vocab, past + last, actions)
@@ -124,25 +124,30 @@ def bench_flat(decisions=1000, **_) -> dict: # ratio_1000_to_100, and ms of both
     return dict(ratio_1000_to_100=late / early, ms=1e3 * float(np.median(times[decisions // 10:])), decisions=decisions)
 
 # %% ../nbs/12_bench.ipynb #12017
-def bench_imagine(run=None, transitions=30, **_) -> dict | None: # `run`: an `aria_nb.evaluation.Run`
+def _watched(run, steps): # a world model that has seen these steps, the last one's action not yet
+    world = run.world_model()
+    for s in steps[:-1]: world.see(s.frame); world.did(s)
+    world.see(steps[-1].frame)
+    return world
+
+def bench_imagine(run=None, starts=30, depth=10, **_) -> dict | None: # `run`: an `aria_nb.evaluation.Run`
     "Imagined frames: one code after another against all at once."
     if run is None: return None
     episodes = [read_episode(p) for p in find_recordings(run.config['recordings']) if any(p.match(g) for g in run.config['validation'])]
-    took, right, same = dict(turn=[], once=[]), dict(turn=0, once=0), 0
-    for k in range(transitions):
-        steps, rng = episodes[k % len(episodes)].steps, np.random.default_rng(k)
-        at = int(rng.integers(12, len(steps) - 1)); world = run.world_model(); past = steps[at - 12:at + 1]
-        for s in past:
-            world.see(s.frame)
-            if s is not past[-1]: world.did(s)
-        dreams = {}
-        for way, parallel in dict(turn=False, once=True).items():
-            t = time.perf_counter(); dreams[way] = world.imagine([past[-1].key], parallel)[0][0]; took[way].append(time.perf_counter() - t)
-            right[way] += (dreams[way] == run.tokenizer.decode(run.tokenizer.encode(steps[at + 1].frame))[0]).all()
-        same += (dreams['turn'] == dreams['once']).all()
-    n = transitions
-    return dict(ratio=float(np.median(took['turn']) / np.median(took['once'])), perfect_parallel=float(right['once'] / n), perfect_autoregressive=float(right['turn'] / n),
-                same=float(same / n), ms=1e3 * float(np.median(took['once'])), transitions=n)
+    took, dreams, truth = {True: [], False: []}, {True: [], False: []}, []
+    for k in range(starts):
+        steps = episodes[k % len(episodes)].steps
+        at = int(np.random.default_rng(k).integers(12, len(steps) - depth))
+        truth.append([s.frame for s in steps[at + 1:at + depth + 1]])
+        for parallel in took:
+            world, frames = _watched(run, steps[at - 12:at + 1]), []
+            for s in steps[at:at + depth]:
+                t = time.perf_counter(); frames.append(world.dream((s.action, s.x, s.y), parallel).frame); took[parallel].append(time.perf_counter() - t)
+            dreams[parallel].append(frames)
+    right = {p: (np.array(d) == np.array(truth)).all((2, 3)).mean(0) for p, d in dreams.items()} # [depth]
+    deep = {f'perfect_at_{d}': float(right[True][d - 1]) for d in (1, 5, 10) if d <= depth}
+    return dict(ratio=float(np.median(took[False]) / np.median(took[True])), perfect_parallel=float(right[True][0]), perfect_autoregressive=float(right[False][0]),
+                same=float((np.array(dreams[True]) == np.array(dreams[False])).all((2, 3)).mean()), ms=1e3 * float(np.median(took[True])), **deep, starts=starts)
 
 # %% ../nbs/12_bench.ipynb #12019
 def bench_limit(**_) -> dict: # append_share, prefill_share of what a plain matrix product reaches

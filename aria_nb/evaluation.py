@@ -192,7 +192,7 @@ def save_dream(
     wm, steps = run.world_model(), episode.steps[:start + n + 1]
     for s in steps[:start]: wm.see(s.frame); wm.did(s)
     wm.see(steps[start].frame)
-    dream, _ = wm.imagine([(s.action, s.x, s.y) for s in steps[start:-1]])
+    dream = [d.frame for d in wm.imagine([(s.action, s.x, s.y) for s in steps[start:-1]])]
     gap = np.full((SIZE, 2), 3, np.uint8)
     return save_gif([np.hstack([s.frame, gap, d]) for s, d in zip(steps[start + 1:], dream)], path, ms=400)
 
