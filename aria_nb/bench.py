@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BENCHMARKS', 'machine', 'seconds', 'alone', 'bench_encode', 'bench_decision', 'bench_decision_tiny',
            'bench_decision_smollm2_135m', 'bench_flat', 'bench_imagine', 'bench_limit', 'bench_train_compact',
-           'launcher', 'bench_processes', 'run_benchmarks', 'bench_table']
+           'bench_memory_360m', 'launcher', 'bench_processes', 'run_benchmarks', 'bench_table']
 
 # %% ../nbs/12_bench.ipynb #12002
 import json, os, platform, resource, shutil, subprocess, sys, tempfile, time
@@ -22,7 +22,7 @@ from .demos import make_demos
 from .frames import SIZE
 from .recordings import Step, find_recordings, read_episode
 from .training import keep_freed_memory, peak_memory_gib, weighted_loss
-from .transformer import PRESETS, build_model, merged
+from .transformer import PRESETS, build_model, count_parameters, merged
 from .vocab import Vocab, encode_episode
 from .vqvae import PatchTokenizer, VQVAE
 from .world_model import Context, WorldModel, plain_answers
@@ -190,6 +190,24 @@ def bench_train_compact(weights=None, name='smollm2-135m', tokens=512, steps=3, 
                 memory_gib=little, plain_memory_gib=much)
 
 # %% ../nbs/12_bench.ipynb #12023
+def _large_step(name, tokens, forward): # parameters
+    keep_freed_memory()
+    vocab = Vocab(extras=False)
+    model = build_model(name, vocab, 'random')
+    past, _ = _context(vocab, 1 + forward // 67)
+    ids = torch.tensor([past])
+    with torch.no_grad(): model.eval()(ids[:, :forward])
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={'use_reentrant': False}); model.train()
+    opt = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 1e-4)
+    weighted_loss(model(ids[:, :tokens]).logits, ids[:, :tokens], torch.ones(1, tokens)).backward(); opt.step()
+    return count_parameters(model)
+
+def bench_memory_360m(name='smollm2-360m', tokens=512, forward=2048, **_) -> dict: # memory_gib, and the counts of `count_parameters`
+    "What SmolLM2-360M needs."
+    counts, much = alone(_large_step, name, tokens, forward)
+    return dict(memory_gib=much, **counts)
+
+# %% ../nbs/12_bench.ipynb #12025
 def launcher(
     processes: int,
 ) -> list: # the beginning of a command line, which a script and its arguments follow
@@ -210,9 +228,9 @@ def bench_processes(**_) -> dict: # ratio: tokens a second of two processes to t
     differ = max(abs(a['loss'] - b['loss']) for a, b in zip(one['history'], two['history']))
     return dict(ratio=two['tokens_per_second'] / one['tokens_per_second'], max_abs_diff=differ, tokens_per_second=two['tokens_per_second'])
 
-# %% ../nbs/12_bench.ipynb #12025
+# %% ../nbs/12_bench.ipynb #12027
 BENCHMARKS = dict(encode=bench_encode, decision_tiny=bench_decision_tiny, decision_smollm2_135m=bench_decision_smollm2_135m, flat=bench_flat, imagine=bench_imagine, limit=bench_limit,
-                  train_compact=bench_train_compact, processes=bench_processes)
+                  train_compact=bench_train_compact, memory_360m=bench_memory_360m, processes=bench_processes)
 
 def run_benchmarks(
     only=(),      # names of `BENCHMARKS`; none: all
