@@ -22,7 +22,7 @@ from .demos import make_demos
 from .frames import SIZE
 from .recordings import Step, find_recordings, read_episode
 from .training import keep_freed_memory, peak_memory_gib, weighted_loss
-from .transformer import PRESETS, build_model, count_parameters, merged
+from .transformer import build_model, count_parameters, merged
 from .vocab import Vocab, encode_episode
 from .vqvae import PatchTokenizer, VQVAE
 from .world_model import Context, WorldModel, plain_answers
@@ -212,7 +212,8 @@ def launcher(
     processes: int,
 ) -> list: # the beginning of a command line, which a script and its arguments follow
     "`accelerate launch` for so many processes on the CPU of this machine."
-    return [sys.executable, '-m', 'accelerate.commands.launch', '--cpu', '--num_processes', str(processes), '--num_machines', '1', '--mixed_precision', 'no',
+    how = '--multi_gpu' if processes > 1 else '--cpu'                  # with --cpu, accelerate starts one process and says nothing; without a GPU, --multi_gpu means several CPU processes
+    return [sys.executable, '-m', 'accelerate.commands.launch', how, '--num_processes', str(processes), '--num_machines', '1', '--mixed_precision', 'no',
             '--dynamo_backend', 'no', '--main_process_port', '0']
 
 def _train_in(processes, threads, folder, out):
@@ -223,7 +224,7 @@ def _train_in(processes, threads, folder, out):
 def bench_processes(**_) -> dict: # ratio: tokens a second of two processes to those of one with two threads
     "Training in two processes against training in one."
     with tempfile.TemporaryDirectory() as d:
-        make_demos(Path(d)/'demos', ['pn01'], episodes=3)
+        make_demos(Path(d)/'demos', ['pn01'], episodes=6)
         one, two = (_train_in(n, t, Path(d)/'demos', Path(d)/f'run{n}') for n, t in ((1, 2), (2, 1)))
     differ = max(abs(a['loss'] - b['loss']) for a, b in zip(one['history'], two['history']))
     return dict(ratio=two['tokens_per_second'] / one['tokens_per_second'], max_abs_diff=differ, tokens_per_second=two['tokens_per_second'])

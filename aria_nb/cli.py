@@ -292,7 +292,7 @@ def aria_play(
     seed:int=0,             # of the agent's chance
     level_seed:int=0,       # of a bundled game's levels
     max_actions:int=500,    # stop after so many
-    rule:str='policy',      # original or policy
+    rule:str='policy',      # original, policy or plan
     temperature:float=.5,   # of the policy
     record:str=None,        # recording to write; default: <run>/play/<game>.seed<seed>.recording.jsonl.gz
     json_:str=None,         # file for the result ('play' entry) (--json)

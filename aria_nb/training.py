@@ -138,19 +138,21 @@ def load_checkpoint(
 def validation_loss(
     model, ds: Windows, # windows of validation episodes
     cfg: TrainConfig,
+    acc=None,           # the `Accelerator` of several processes, which share the work
 ) -> float:
     "Weighted loss over evenly chosen validation windows."
     pick = np.unique(np.linspace(0, len(ds) - 1, min(cfg.val_windows, len(ds))).astype(int))
-    total = weight = 0.
-    was_training = model.training
+    sums, was_training, bf16 = torch.zeros(2, dtype=torch.float64), model.training, fast_dtype(cfg.device) == torch.bfloat16 # loss x weight, weight
     model.eval()
     for part in np.array_split(pick, -(-len(pick) // cfg.batch)):
-        ids, w = (torch.stack(x).to(cfg.device) for x in zip(*(ds[i] for i in part)))
-        with torch.no_grad(), torch.autocast(torch.device(cfg.device).type, torch.bfloat16, enabled=fast_dtype(cfg.device) == torch.bfloat16): logits = model(ids).logits
+        ids, w = (torch.stack(x) for x in zip(*(ds[i] for i in part)))
+        if acc: ids, w, _ = own_part(ids, w, acc.process_index, acc.num_processes)
+        with torch.no_grad(), torch.autocast(torch.device(cfg.device).type, torch.bfloat16, enabled=bf16): logits = model(ids.to(cfg.device)).logits
         s = w[:, 1:].sum().item()
-        total, weight = total + weighted_loss(logits, ids, w).item() * s, weight + s
+        sums += torch.tensor([weighted_loss(logits, ids.to(cfg.device), w.to(cfg.device)).item() * s, s])
     model.train(was_training)
-    return total / max(weight, 1e-9)
+    if acc: sums = acc.reduce(sums.float().to(acc.device), 'sum')
+    return (sums[0] / sums[1].clamp_min(1e-9)).item()
 
 # %% ../nbs/08_training.ipynb #08018
 def keep_freed_memory():
@@ -225,7 +227,7 @@ def _end_epoch(self:Trainer, epoch, loss):
     "Validate, remember the best, write it down."
     record = dict(epoch=epoch, passes=self.state['passes'], loss=loss)
     if self.valid_ds is not None and len(self.valid_ds):
-        record['val_loss'] = validation_loss(self.plain, self.valid_ds, self.cfg)
+        record['val_loss'] = validation_loss(self.plain, self.valid_ds, self.cfg, self.acc)
         better = self.state['best'] is None or record['val_loss'] < self.state['best']
     else: better = True
     self.state['history'].append(record)

@@ -124,8 +124,10 @@ def _base(preset, weights, dtype, seed):
     if weights == 'random':
         torch.manual_seed(seed)
         return LlamaForCausalLM(LlamaConfig(**preset.shape)).to(dtype)
-    if str(weights).endswith('.gguf'): return AutoModelForCausalLM.from_pretrained(str(Path(weights).parent), gguf_file=Path(weights).name, dtype=dtype)
-    return AutoModelForCausalLM.from_pretrained(weights or preset.hub, dtype=dtype)
+    if not str(weights).endswith('.gguf'): return AutoModelForCausalLM.from_pretrained(weights or preset.hub, dtype=dtype)
+    model = AutoModelForCausalLM.from_pretrained(str(Path(weights).parent), gguf_file=Path(weights).name, dtype=dtype)
+    model.is_quantized = False                              # not any more: reading made its weights whole
+    return model
 
 def _set_rows(model, rows):
     "Give the model these embedding rows, tied to its head."
