@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['weighted_loss', 'TrainConfig', 'config_of', 'epoch_order', 'batches', 'replace_folder', 'save_checkpoint',
-           'load_checkpoint', 'validation_loss', 'keep_freed_memory', 'Trainer', 'own_part', 'predict_tokens',
+           'load_checkpoint', 'own_part', 'validation_loss', 'keep_freed_memory', 'Trainer', 'predict_tokens',
            'Tallies', 'tally', 'transitions', 'peak_memory_gib', 'show_history']
 
 # %% ../nbs/08_training.ipynb #08002
@@ -135,6 +135,18 @@ def load_checkpoint(
     return json.loads((folder/'state.json').read_text())
 
 # %% ../nbs/08_training.ipynb #08017
+def own_part(
+    ids: torch.Tensor,     # [B, T] a batch
+    weights: torch.Tensor, # [B, T]
+    rank: int,             # this process
+    world: int,            # of so many
+): # (ids, weights, what to divide the weighted sum by)
+    "The part of a batch that one process computes; without a window for it, one that weighs nothing."
+    total = weights[:, 1:].sum() / world
+    if rank >= len(ids): return ids[:1], torch.zeros_like(weights[:1]), total
+    return ids[rank::world], weights[rank::world], total
+
+# %% ../nbs/08_training.ipynb #08020
 def validation_loss(
     model, ds: Windows, # windows of validation episodes
     cfg: TrainConfig,
@@ -154,7 +166,7 @@ def validation_loss(
     if acc: sums = acc.reduce(sums.float().to(acc.device), 'sum')
     return (sums[0] / sums[1].clamp_min(1e-9)).item()
 
-# %% ../nbs/08_training.ipynb #08018
+# %% ../nbs/08_training.ipynb #08021
 def keep_freed_memory():
     "Let glibc keep freed memory for reuse: logits of many megabytes, mapped anew each step, cost a third of the time in page faults."
     if platform.system() != 'Linux': return
@@ -192,18 +204,6 @@ class Trainer:
         self.sched = get_cosine_schedule_with_warmup(self.opt.optimizer, round(self.cfg.warmup * self.steps), self.steps)
         with warnings.catch_warnings(action='ignore'):                        # torch expects a step of the optimiser before each of these
             for _ in range(self.state['passes'] // self.cfg.accumulate): self.sched.step()
-
-# %% ../nbs/08_training.ipynb #08020
-def own_part(
-    ids: torch.Tensor,     # [B, T] a batch
-    weights: torch.Tensor, # [B, T]
-    rank: int,             # this process
-    world: int,            # of so many
-): # (ids, weights, what to divide the weighted sum by)
-    "The part of a batch that one process computes; without a window for it, one that weighs nothing."
-    total = weights[:, 1:].sum() / world
-    if rank >= len(ids): return ids[:1], torch.zeros_like(weights[:1]), total
-    return ids[rank::world], weights[rank::world], total
 
 # %% ../nbs/08_training.ipynb #08023
 @patch

@@ -296,6 +296,7 @@ def _finish(self:Path, available, clicks): # this path and an action that comple
     if goals[best] > .5: return Path(self.world, self.actions + [actions[best]], self.dreams, self.logp, float(goals[best])), []
     return None, [(self.logp + float(np.log(q + 1e-9)), self, a) for a, q in zip(actions, p)]
 
+# %% ../nbs/09_world_model.ipynb #09027
 @patch
 def search(self:WorldModel,
     available,        # action ids the game offers
@@ -321,7 +322,7 @@ def search(self:WorldModel,
             beam.append(Path(world, path.actions + [action], path.dreams + [d], logp))
         if not beam or self.context.calls[0] > end: return None
 
-# %% ../nbs/09_world_model.ipynb #09028
+# %% ../nbs/09_world_model.ipynb #09029
 def plain_answers(
     model, vocab: Vocab,
     tokens: list,  # the context, up to the `<ACT>` after a frame
