@@ -39,6 +39,7 @@ class Memory:
     deadly: dict = field(default_factory=lambda: defaultdict(set))                 # in a state: actions that lost the game
     plan: list = field(default_factory=list)                                       # (state, action) still to come, and the `Path` they are of
     stale: int = 0                                                                 # steps since a state was new
+    misled: bool = False                                                           # did a sure goal prove none?
     def enter(self, state): self.stale = 0 if state not in self.visits else self.stale + 1; self.visits[state] += 1
     def note(self, state, action, after, lost):
         self.tried[state][action] += 1
@@ -117,11 +118,10 @@ def _make_plan(view):
     if path: m.plan = [(s, a, path) for s, a in zip([view.state, *(d.frame.tobytes() for d in path.dreams)], path.actions)]
     return path and _follow(view)
 
-def _sure_goal(view, sure=.5):
-    "What completes the level, unless it was tried here in vain."
-    m = view.memory
-    options = [a for a in view.model.proposals(view.available)[0] if not m.tried[view.state][a]]
-    if not options: return
+def _sure_goal(view, sure=.9):
+    "What surely completes the level, until that proves wrong in it."
+    if view.memory.misled: return
+    options, _ = view.model.proposals(view.available)
     goals = view.model.goal_scores(options)
     if goals.max() > sure: return Decision(*options[goals.argmax()], 'goal')
 
@@ -191,6 +191,7 @@ class Agent:
         self.model.did(Step(before, *d.key, completed=completed, lost=lost))
         if completed: self.memory = Memory()
         elif d.action != RESET: self.memory.note(before.tobytes(), d.key, after.tobytes(), lost)
+        if d.reason == 'goal' and not completed: self.memory.misled = True
         self.fresh = completed or d.action == RESET
 
 # %% ../nbs/10_agent.ipynb #10022
