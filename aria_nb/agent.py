@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['RULES', 'REASONS', 'Decision', 'Attempt', 'Memory', 'View', 'PolicySampler', 'sample_policy', 'rule_original',
-           'rule_policy', 'rule_plan', 'Moment', 'Agent', 'Play', 'play', 'RandomPlayer', 'RepeatPlayer',
-           'show_timeline']
+           'rule_policy', 'rule_plan', 'Moment', 'Agent', 'Play', 'play', 'HarnessPlayer', 'RandomPlayer',
+           'RepeatPlayer', 'show_timeline']
 
 # %% ../nbs/10_agent.ipynb #10003
 import time
@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
+from arcengine import GameAction, GameState
 from tqdm import tqdm
 
 from .games import Session
@@ -224,24 +225,54 @@ def play(
     session: Session,
     max_actions: int = 500,
     progress: bool = False, # show a bar?
+    budget: float | None = None, # end when a level takes more than this many times a person's actions; official runs: 5
 ) -> Play:
-    "Play a session to its end or to `max_actions`."
+    "Play a session to its end, to `max_actions`, or until a level is over its budget."
     out = Play(session.line.game_id, win_levels=session.win_levels)
     agent.begin()
+    began, spent = 0, lambda: budget is not None and session.actions - began >= budget * session.baseline[session.levels]
     with tqdm(total=max_actions, desc=out.game, unit='action', disable=not progress, mininterval=1) as bar:
-        while session.state != 'WIN' and session.actions < max_actions:
+        while session.state != 'WIN' and session.actions < max_actions and not spent():
             frame, level, was_over, t = session.frame, session.levels, session.state == 'GAME_OVER', time.perf_counter()
             d = agent.decide(frame, session.available, was_over)
             ms = 1e3 * (time.perf_counter() - t)
             session.step(*d.key, reasoning=dict(reason=d.reason))
             done, lost = session.levels > level, session.state == 'GAME_OVER' and not was_over
             agent.learn(frame, d, session.frame, done, lost)
+            if done: began = session.actions
             out.moments.append(Moment(frame, d, getattr(agent, 'surprise', float('nan')), level, done, lost, ms))
             bar.update(); bar.set_postfix(levels=session.levels)
     out.levels, out.score = max((m.level + m.completed for m in out.moments), default=0), session.score()
     return out
 
 # %% ../nbs/10_agent.ipynb #10027
+class HarnessPlayer:
+    "Plays in the official harness: a class that inherits this and then the harness's own `Agent`."
+    MAX_ACTIONS = 500
+    def make_player(self): # an `Agent`, or anything with `begin`, `decide` and `learn`
+        raise NotImplementedError('make_player must give the player')
+    def is_done(self, frames, latest_frame) -> bool: return latest_frame.state is GameState.WIN
+    def choose_action(self,
+        frames,       # of `arcengine.FrameData`: all so far
+        latest_frame, # the last
+    ) -> GameAction: # with x and y of a click set, and with the reason
+        "Learn what came of the last action, and choose the next."
+        if latest_frame.state is GameState.NOT_PLAYED: return GameAction.RESET
+        if not hasattr(self, 'player'):
+            self.player, self.last = self.make_player(), None
+            self.player.begin()
+        frame = np.array(latest_frame.frame[-1], np.uint8) if latest_frame.frame else self.last[0]
+        level, over = latest_frame.levels_completed, latest_frame.state is GameState.GAME_OVER
+        if self.last:
+            before, d, was_level, was_over = self.last
+            self.player.learn(before, d, frame, level > was_level, over and not was_over)
+        d = self.player.decide(frame, latest_frame.available_actions, over)
+        self.last, action = (frame, d, level, over), GameAction.from_id(d.action)
+        if d.action == CLICK: action.set_data(dict(x=d.x, y=d.y))
+        action.reasoning = dict(reason=d.reason)
+        return action
+
+# %% ../nbs/10_agent.ipynb #10031
 class RandomPlayer:
     "Anything the game offers; clicks anywhere."
     def __init__(self, seed=0): self.rng = np.random.default_rng(seed)
@@ -257,7 +288,7 @@ class RepeatPlayer(RandomPlayer):
     def __init__(self, action=None, seed=0): super().__init__(seed); self.action = action # (action, x, y): the demonstrators' commonest, or None
     def choose(self, available): self.action = self.action or super().choose(available); return self.action
 
-# %% ../nbs/10_agent.ipynb #10030
+# %% ../nbs/10_agent.ipynb #10034
 REASONS = {'goal': '#4FCC30', 'explore': '#FF851B', 'policy': '#1E93FF', 'plan': '#FFDC00', 'untried': '#A356D6', 'reset': '#E53AA3', 'game over': '#F93C31', 'random': '#999999'}
 
 def show_timeline(

@@ -292,6 +292,7 @@ def aria_play(
     seed:int=0,             # of the agent's chance
     level_seed:int=0,       # of a bundled game's levels
     max_actions:int=500,    # stop after so many
+    budget:float=None,      # stop when a level takes more than this many times a person's actions (official runs: 5)
     rule:str='policy',      # original, policy or plan
     temperature:float=.5,   # of the policy
     record:str=None,        # recording to write; default: <run>/play/<game>.seed<seed>.recording.jsonl.gz
@@ -301,7 +302,7 @@ def aria_play(
     "Play a game with a trained run; prints levels and actions."
     loaded = load_run(run, device)
     path = Path(record or Path(run)/'play'/f'{game}.{rule}.seed{seed}.recording.jsonl.gz')
-    entry, _ = play_game(loaded, game, seed, rule, max_actions, temperature, level_seed, environments, path, progress=True)
+    entry, _ = play_game(loaded, game, seed, rule, max_actions, temperature, level_seed, environments, path, True, budget)
     print(f"{entry['game']}: {entry['levels']} of {entry['win_levels']} levels in {entry['actions']} actions {entry['actions_per_level']}, RHAE {entry['rhae']:.1f}, {entry['ms_per_decision']:.0f} ms a decision")
     print(path)
     if json_: write_json(Path(json_), {'play': [entry]})
