@@ -34,28 +34,28 @@ class Decision:
 
 @dataclass
 class Attempt:
-    "One try at a level, from its start or a RESET; states are frames as bytes, actions are (action, x, y)."
-    visits: Counter = field(default_factory=Counter)                  # of states
-    tried: dict = field(default_factory=lambda: defaultdict(Counter)) # in a state: how often each action
-    plan: list = field(default_factory=list)                          # (state, action, the `Path` they are of) still to come
+    "One try at a level, from its start or a RESET; states are frames as bytes."
+    visits: Counter = field(default_factory=Counter) # of states
+    plan: list = field(default_factory=list)         # (state, action, the `Path` they are of) still to come
     steps: int = 0
-    stale: int = 0                                                    # steps since a state was new
-    misled: bool = False                                              # did a sure goal prove none?
+    stale: int = 0                                   # steps since a state was new
     def enter(self, state): self.steps += 1; self.stale = 0 if state not in self.visits else self.stale + 1; self.visits[state] += 1
 
 @dataclass
 class Memory:
-    "What is known of a level."
+    "What is known of a level; actions are (action, x, y)."
     futile: dict = field(default_factory=lambda: defaultdict(set))    # in a state: actions that changed nothing
     deadly: dict = field(default_factory=lambda: defaultdict(set))    # in a state: actions that lost the game
     attempt: Attempt = field(default_factory=Attempt)                 # the one that runs
     attempts: int = 1
+    misled: bool = False                                              # did a sure goal prove none?
     def restart(self): self.attempt = Attempt(); self.attempts += 1
-    def note(self, state, action, after, lost):
-        self.attempt.tried[state][action] += 1
-        if lost: self.deadly[state].add(action)
-        elif state == after: self.futile[state].add(action)
+    def note(self, state, d, after, lost): # what came of a decision that did not complete the level
+        if lost: self.deadly[state].add(d.key)
+        elif state == after: self.futile[state].add(d.key)
+        if d.reason == 'goal': self.misled = True
 
+# %% ../nbs/10_agent.ipynb #10007
 @dataclass
 class View:
     "One moment of a game, as a rule sees it."
@@ -70,7 +70,7 @@ class View:
     @property
     def futile(self): return self.memory.futile[self.state]
 
-# %% ../nbs/10_agent.ipynb #10008
+# %% ../nbs/10_agent.ipynb #10009
 class PolicySampler:
     "Draws actions from a world model's policy; each distribution is asked for once."
     def __init__(self, view:View, temperature=None):
@@ -87,19 +87,18 @@ class PolicySampler:
 
 def sample_policy(
     view: View,
-    again: float = 1., # chance to accept an action that was tried here before, once for each time
     tries: int = 30,   # draws before chance decides
 ) -> Decision:
     "An action of the learned policy that is not known to be futile here."
-    draw, tried = PolicySampler(view), view.memory.attempt.tried[view.state]
+    draw = PolicySampler(view)
     for _ in range(tries):
-        if (a := draw()) not in view.futile and (again == 1 or view.rng.random() < again ** tried[a]): return Decision(*a, 'policy')
+        if (a := draw()) not in view.futile: return Decision(*a, 'policy')
     rest = [a for a in view.available if a not in (CLICK, RESET) and (a, None, None) not in view.futile]
     if rest: return Decision(int(view.rng.choice(rest)), reason='untried')
     if CLICK in view.available: return Decision(CLICK, int(view.rng.integers(64)), int(view.rng.integers(64)), 'untried')
     return Decision(*draw(), 'policy')
 
-# %% ../nbs/10_agent.ipynb #10010
+# %% ../nbs/10_agent.ipynb #10011
 def rule_original(view:View) -> Decision:
     "The rule of the original system."
     options, _ = view.model.proposals(view.available, uniform=4, rng=view.rng)
@@ -112,7 +111,7 @@ def rule_policy(view:View) -> Decision:
     "The learned policy at a temperature, without repeating what changed nothing."
     return sample_policy(view)
 
-# %% ../nbs/10_agent.ipynb #10012
+# %% ../nbs/10_agent.ipynb #10013
 def _follow(view):
     "The next action of the plan, if the game is where the plan expected it."
     a = view.memory.attempt
@@ -130,14 +129,13 @@ def _make_plan(view):
 
 def _sure_goal(view, sure=.9):
     "What surely completes the level, until that proves wrong in it."
-    if view.memory.attempt.misled: return
+    if view.memory.misled: return
     options, _ = view.model.proposals(view.available)
     goals = view.model.goal_scores(options)
     if goals.max() > sure: return Decision(*options[goals.argmax()], 'goal')
 
 def rule_plan(
     view: View,
-    again: float = .3, # see `sample_policy`
     bored: int = 40,     # steps without a new state before a RESET
     patience: int = 80,  # steps of the first attempt at a level before a RESET; a second has twice as many, and so on
 ) -> Decision:
@@ -147,11 +145,11 @@ def rule_plan(
     if RESET in view.available and (attempt.stale > bored or attempt.steps > patience * m.attempts): return Decision(RESET, reason='reset')
     if attempt.visits[view.state] == 2 and (d := _make_plan(view)): return d
     m.futile[view.state] |= m.deadly[view.state]
-    return sample_policy(view, again)
+    return sample_policy(view)
 
 RULES = {'original': rule_original, 'policy': rule_policy, 'plan': rule_plan}
 
-# %% ../nbs/10_agent.ipynb #10019
+# %% ../nbs/10_agent.ipynb #10020
 @dataclass
 class Moment:
     "One step of the agent, as it is kept for plots and pages."
@@ -163,7 +161,7 @@ class Moment:
     lost: bool = False
     ms: float = 0. # time of the decision
 
-# %% ../nbs/10_agent.ipynb #10020
+# %% ../nbs/10_agent.ipynb #10021
 class Agent:
     "Plays a game by a rule over a world model."
     def __init__(self,
@@ -202,11 +200,10 @@ class Agent:
         self.model.did(Step(before, *d.key, completed=completed, lost=lost))
         if completed: self.memory = Memory()
         elif d.action == RESET: self.memory.restart()
-        else: self.memory.note(before.tobytes(), d.key, after.tobytes(), lost)
-        if d.reason == 'goal' and not completed: self.memory.attempt.misled = True
+        else: self.memory.note(before.tobytes(), d, after.tobytes(), lost)
         self.fresh = completed or d.action == RESET
 
-# %% ../nbs/10_agent.ipynb #10022
+# %% ../nbs/10_agent.ipynb #10023
 @dataclass
 class Play:
     "What an agent did in one game."
@@ -228,6 +225,7 @@ def play(
     budget: float | None = None, # end when a level takes more than this many times a person's actions; official runs: 5
 ) -> Play:
     "Play a session to its end, to `max_actions`, or until a level is over its budget."
+    if budget is not None and not session.baseline: raise ValueError(f'{session.line.game_id} does not say how many actions a person takes, so there can be no budget')
     out = Play(session.line.game_id, win_levels=session.win_levels)
     agent.begin()
     began, spent = 0, lambda: budget is not None and session.actions - began >= budget * session.baseline[session.levels]
@@ -245,7 +243,7 @@ def play(
     out.levels, out.score = max((m.level + m.completed for m in out.moments), default=0), session.score()
     return out
 
-# %% ../nbs/10_agent.ipynb #10027
+# %% ../nbs/10_agent.ipynb #10028
 class HarnessPlayer:
     "Plays in the official harness: a class that inherits this and then the harness's own `Agent`."
     MAX_ACTIONS = 500
@@ -257,7 +255,7 @@ class HarnessPlayer:
         latest_frame, # the last
     ) -> GameAction: # with x and y of a click set, and with the reason
         "Learn what came of the last action, and choose the next."
-        if latest_frame.state is GameState.NOT_PLAYED: return GameAction.RESET
+        if latest_frame.state is GameState.NOT_PLAYED or not (latest_frame.frame or hasattr(self, 'player')): return GameAction.RESET
         if not hasattr(self, 'player'):
             self.player, self.last = self.make_player(), None
             self.player.begin()
@@ -272,7 +270,7 @@ class HarnessPlayer:
         action.reasoning = dict(reason=d.reason)
         return action
 
-# %% ../nbs/10_agent.ipynb #10031
+# %% ../nbs/10_agent.ipynb #10032
 class RandomPlayer:
     "Anything the game offers; clicks anywhere."
     def __init__(self, seed=0): self.rng = np.random.default_rng(seed)
@@ -288,7 +286,7 @@ class RepeatPlayer(RandomPlayer):
     def __init__(self, action=None, seed=0): super().__init__(seed); self.action = action # (action, x, y): the demonstrators' commonest, or None
     def choose(self, available): self.action = self.action or super().choose(available); return self.action
 
-# %% ../nbs/10_agent.ipynb #10034
+# %% ../nbs/10_agent.ipynb #10035
 REASONS = {'goal': '#4FCC30', 'explore': '#FF851B', 'policy': '#1E93FF', 'plan': '#FFDC00', 'untried': '#A356D6', 'reset': '#E53AA3', 'game over': '#F93C31', 'random': '#999999'}
 
 def show_timeline(
