@@ -22,7 +22,7 @@ from .demos import make_demos
 from .frames import SIZE
 from .recordings import Step, find_recordings, read_episode
 from .training import keep_freed_memory, peak_memory_gib, weighted_loss
-from .transformer import build_model, count_parameters, merged
+from .transformer import build_model, count_parameters, merged, recompute_activations
 from .vocab import Vocab, encode_episode
 from .vqvae import PatchTokenizer, VQVAE
 from .world_model import Context, WorldModel, plain_answers
@@ -175,7 +175,8 @@ def _training_speed(kind, name, weights, tokens, steps): # seconds a step, first
     past, _ = _context(vocab, 1 + tokens // 67)
     ids = torch.tensor([past[:tokens]])
     with torch.no_grad(): said = model.eval()(ids[:, :67]).logits[0, -1, vocab.offset:].float().log_softmax(-1).numpy()
-    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={'use_reentrant': False}); model.train()
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={'use_reentrant': False}) if full else recompute_activations(model)
+    model.train()
     opt = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 1e-4)
     def step():
         logits = model(ids).logits
@@ -183,7 +184,7 @@ def _training_speed(kind, name, weights, tokens, steps): # seconds a step, first
         loss.backward(); opt.step(); opt.zero_grad()
     return seconds(step, rounds=steps)[0], said
 
-def bench_train_compact(weights=None, name='smollm2-135m', tokens=512, steps=3, **_) -> dict:
+def bench_train_compact(weights=None, name='smollm2-135m', tokens=512, steps=5, **_) -> dict:
     "A training step: all rows against the game's alone."
     ((slow, a), much), ((fast, b), little) = (alone(_training_speed, kind, name, weights, tokens, steps) for kind in ('full', 'compact'))
     return dict(ratio=slow / fast, memory_ratio=little / much, max_abs_diff=float(np.abs(a - b).max()), tokens_per_second=tokens / fast, plain_tokens_per_second=tokens / slow,
@@ -197,7 +198,7 @@ def _large_step(name, tokens, forward): # parameters
     past, _ = _context(vocab, 1 + forward // 67)
     ids = torch.tensor([past])
     with torch.no_grad(): model.eval()(ids[:, :forward])
-    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={'use_reentrant': False}); model.train()
+    recompute_activations(model); model.train()
     opt = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 1e-4)
     weighted_loss(model(ids[:, :tokens]).logits, ids[:, :tokens], torch.ones(1, tokens)).backward(); opt.step()
     return count_parameters(model)

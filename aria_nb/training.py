@@ -23,7 +23,7 @@ from torch import nn
 from tqdm import tqdm
 from transformers import get_cosine_schedule_with_warmup
 
-from .transformer import fast_dtype, load_trained, spread_like, trained_tensors, whole
+from .transformer import fast_dtype, load_trained, recompute_activations, spread_like, trained_tensors, whole
 from .vocab import FRAME_TOKENS, TokenWeights, Vocab, token_weights
 from .windows import Windows
 
@@ -186,7 +186,7 @@ class Trainer:
         keep_freed_memory()
         bf16 = fast_dtype(cfg.device) == torch.bfloat16
         self.acc = Accelerator(mixed_precision='bf16' if bf16 else 'no', cpu=cfg.device == 'cpu')
-        if cfg.checkpointing: model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={'use_reentrant': False})
+        if cfg.checkpointing: recompute_activations(model)
         self.params = [p for p in model.parameters() if p.requires_grad]
         opt = torch.optim.AdamW(self.params, cfg.lr, betas=(.9, .98), weight_decay=cfg.weight_decay)
         self.passes = -(-len(train) // cfg.batch) * cfg.epochs

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PRESETS', 'PLACES', 'LORA', 'Preset', 'get_preset', 'step_layout', 'GameLlama', 'fast_dtype', 'new_rows',
-           'build_model', 'count_parameters', 'ModelSpec', 'whole', 'spread_like', 'trained_tensors', 'load_trained',
-           'save_model', 'load_model', 'merged']
+           'build_model', 'count_parameters', 'recompute_activations', 'ModelSpec', 'whole', 'spread_like',
+           'trained_tensors', 'load_trained', 'save_model', 'load_model', 'merged']
 
 # %% ../nbs/07_transformer.ipynb #07003
 import json
@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from .vocab import BASE_CODES, FRAME_TOKENS, TEXT_ROWS, Vocab
 
@@ -175,6 +176,15 @@ def count_parameters(
                 lora=sum(p.numel() for n, p in named if 'lora_' in n))
 
 # %% ../nbs/07_transformer.ipynb #07030
+def recompute_activations(
+    model: nn.Module, # of `build_model`, changed in place
+):
+    "Trade time for memory in training: all layers but the last drop their activations."
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={'use_reentrant': False})
+    layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
+    layers[-1].gradient_checkpointing = False
+
+# %% ../nbs/07_transformer.ipynb #07033
 @dataclass
 class ModelSpec:
     "Everything `build_model` needs to build a model again."
@@ -205,7 +215,7 @@ def load_trained(
     with torch.no_grad():
         for n, p in own.items(): p.copy_(spread_like(tensors[n].to(p.device), p))
 
-# %% ../nbs/07_transformer.ipynb #07031
+# %% ../nbs/07_transformer.ipynb #07034
 def save_model(
     model: nn.Module,
     spec: ModelSpec,
@@ -226,7 +236,7 @@ def load_model(
     load_trained(model, load_file(Path(folder)/'model.safetensors'))
     return model.eval(), spec
 
-# %% ../nbs/07_transformer.ipynb #07034
+# %% ../nbs/07_transformer.ipynb #07037
 def merged(
     model: nn.Module, # of `build_model`
 ) -> nn.Module: # the same model; a peft model is used up
