@@ -16,7 +16,7 @@ import numpy as np
 from arcengine import GameAction, GameState
 from tqdm import tqdm
 
-from .games import Session
+from .games import GameError, Session
 from .recordings import CLICK, RESET, Step
 from .world_model import WorldModel
 
@@ -186,7 +186,7 @@ class Agent:
     ) -> Decision:
         "What to do now."
         self.surprise = self.model.see(frame).surprise
-        offered = sorted(set(available) - {RESET}) + ([] if self.fresh else [RESET])
+        offered = sorted(set(available) - {RESET}) + ([] if self.fresh and set(available) - {RESET} else [RESET])
         self.memory.attempt.enter(frame.tobytes())
         view = View(self.model, offered, self.surprise, self.ema if self.ema is not None else self.surprise, self.rng, self.temperature, self.memory, frame.tobytes())
         d = Decision(RESET, reason='game over') if over else self.rule(view)
@@ -212,6 +212,7 @@ class Play:
     levels: int = 0
     win_levels: int = 0
     score: dict = field(default_factory=dict)   # of the official scorecard
+    error: str = ''                             # what ended it early, if the game failed
     @property
     def actions(self): return len(self.moments)
     @property
@@ -224,7 +225,7 @@ def play(
     progress: bool = False, # show a bar?
     budget: float | None = None, # end when a level takes more than this many times a person's actions; official runs: 5
 ) -> Play:
-    "Play a session to its end, to `max_actions`, or until a level is over its budget."
+    "Play a session to its end, to `max_actions`, until a level is over its budget, or until the game fails."
     if budget is not None and not session.baseline: raise ValueError(f'{session.line.game_id} does not say how many actions a person takes, so there can be no budget')
     out = Play(session.line.game_id, win_levels=session.win_levels)
     agent.begin()
@@ -234,7 +235,8 @@ def play(
             frame, level, was_over, t = session.frame, session.levels, session.state == 'GAME_OVER', time.perf_counter()
             d = agent.decide(frame, session.available, was_over)
             ms = 1e3 * (time.perf_counter() - t)
-            session.step(*d.key, reasoning=dict(reason=d.reason))
+            try: session.step(*d.key, reasoning=dict(reason=d.reason))
+            except GameError as e: out.error = str(e); break
             done, lost = session.levels > level, session.state == 'GAME_OVER' and not was_over
             agent.learn(frame, d, session.frame, done, lost)
             if done: began = session.actions

@@ -8,7 +8,7 @@ __all__ = ['PUBLISHED', 'Run', 'load_run', 'by_game', 'tokenizer_section', 'mode
            'write_report', 'model_card', 'publish']
 
 # %% ../nbs/11_evaluation.ipynb #11002
-import base64, html, json, shutil
+import base64, html, io, json, shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from .agent import Agent, Play, RandomPlayer, play, show_timeline
+from .files import check_fingerprint, fingerprint, write_json, write_whole
 from .frames import SIZE, save_gif, show_frames
 from .games import GAMES, Session
 from .recordings import Episode
@@ -44,8 +45,10 @@ def load_run(
     "Open a run folder; raises `FileNotFoundError` if it holds no trained model."
     folder = Path(folder)
     if not (folder/'model'/'model.json').exists(): raise FileNotFoundError(f'{folder} holds no trained model (no model/model.json)')
-    model, spec = load_model(folder/'model')
-    return Run(folder, json.loads((folder/'config.json').read_text()), load_tokenizer(folder/'tokenizer'), Vocab(**spec.vocab), merged(model).to(device))
+    check_fingerprint(folder)
+    (model, spec), tok = load_model(folder/'model'), load_tokenizer(folder/'tokenizer')
+    if tok.n_codes != spec.vocab['n_codes']: raise ValueError(f"{folder}: the tokenizer has {tok.n_codes} codes, the model's vocabulary {spec.vocab['n_codes']}; they do not belong together")
+    return Run(folder, json.loads((folder/'config.json').read_text()), tok, Vocab(**spec.vocab), merged(model).to(device))
 
 # %% ../nbs/11_evaluation.ipynb #11008
 def by_game(
@@ -87,7 +90,7 @@ def play_entry(
 ) -> dict:
     "An entry of the 'play' section of `metrics.json`."
     return dict(game=p.game, seed=seed, level_seed=level_seed, held_out=held_out, rule=rule, levels=p.levels, win_levels=p.win_levels, actions=p.actions,
-                actions_per_level=p.score['level_actions'], baseline_actions=p.score['baseline'], rhae=p.score['rhae'], ms_per_decision=p.ms_per_decision)
+                actions_per_level=p.score['level_actions'], baseline_actions=p.score['baseline'], rhae=p.score['rhae'], ms_per_decision=p.ms_per_decision) | (dict(error=p.error) if p.error else {})
 
 def play_game(
     run: Run | None,     # None: random play
@@ -205,7 +208,7 @@ def save_plots(
     "Write the plots and GIFs of a run to its `plots/`."
     out = run.folder/'plots'
     out.mkdir(parents=True, exist_ok=True)
-    def keep(fig, name): fig.savefig(out/name, dpi=80, bbox_inches='tight'); plt.close(fig)
+    def keep(fig, name): data = io.BytesIO(); fig.savefig(data, dpi=80, bbox_inches='tight'); plt.close(fig); write_whole(out/name, data.getvalue())
     keep(show_history(history).figure, 'training.png')
     keep(show_reconstructions(run.tokenizer, np.concatenate([e.frames for e in episodes])), 'reconstructions.png')
     for g, es in by_game(episodes).items():
@@ -237,7 +240,7 @@ def write_report(
             'td:first-child,th:first-child{text-align:left}img{max-width:100%;background:#fff}figure{margin:1.5rem 0}figcaption{font-weight:600}</style>'
             f'<h1>{html.escape(folder.name)}</h1><h2>What it learned</h2>{_html_table(figures)}<h2>How it plays</h2>{_html_table(plays)}<h2>Pictures</h2>{pictures}'
             f'<h2>Settings</h2><pre>{html.escape(json.dumps(metrics.get("config", {}), indent=1))}</pre></html>')
-    (folder/'report.html').write_text(page, encoding='utf-8')
+    write_whole(folder/'report.html', page)
     return folder/'report.html'
 
 # %% ../nbs/11_evaluation.ipynb #11022
@@ -276,4 +279,5 @@ def publish(
     (folder/'config.json').write_text(json.dumps(metrics['config'], indent=1))
     (folder/'metrics.json').write_text(json.dumps(metrics, indent=1))
     (folder/'README.md').write_text(model_card(metrics), encoding='utf-8')
+    write_json(folder/'fingerprint.json', fingerprint(folder))
     return folder

@@ -7,12 +7,15 @@ __all__ = ['SIZE', 'COLOURS', 'CELLS', 'CELL', 'PALETTE', 'check_frame', 'to_pat
            'show_frames', 'save_gif']
 
 # %% ../nbs/00_frames.ipynb #00002
+import io
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from arc_agi.rendering import COLOR_MAP, hex_to_rgb
 from PIL import Image
+
+from .files import write_whole
 
 # %% ../nbs/00_frames.ipynb #00005
 SIZE = 64    # pixels along a side of a frame
@@ -101,5 +104,7 @@ def save_gif(
 ) -> Path: # the file
     "Write frames as an animated GIF."
     images = [Image.fromarray(to_rgb(f, scale)).quantize(COLOURS) for f in frames]
-    images[0].save(path, save_all=True, append_images=images[1:], duration=ms, loop=0)
+    data = io.BytesIO()
+    images[0].save(data, 'gif', save_all=True, append_images=images[1:], duration=ms, loop=0)
+    write_whole(path, data.getvalue())
     return Path(path)

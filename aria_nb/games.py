@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['WHITE', 'LIGHT', 'GREY', 'DARK', 'CHARCOAL', 'BLACK', 'PINK', 'RED', 'BLUE', 'SKY', 'YELLOW', 'ORANGE', 'GREEN',
            'PURPLE', 'MOVES', 'TILE', 'KEY_COLOURS', 'RULES', 'GAMES', 'SeededGame', 'carve_maze', 'search', 'Lk01',
-           'solve_mod2', 'Pn01', 'Fl01', 'write_environments', 'GameError', 'Session']
+           'solve_mod2', 'Pn01', 'Fl01', 'write_environments', 'GameError', 'within', 'Session']
 
 # %% ../nbs/02_games.ipynb #02002
 import json, logging, tempfile
@@ -13,14 +13,15 @@ from collections import deque
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 from fastcore.basics import patch
 from arc_agi import Arcade, OperationMode
 from arcengine import ARCBaseGame, Camera, GameAction, Level, RenderableUserDisplay
 
-from .frames import SIZE
-from .recordings import CLICK, RESET, Line, Recorder
+from .frames import SIZE, check_frame
+from .recordings import CLICK, RESET, Line, Recorder, action_id
 
 # %% ../nbs/02_games.ipynb #02005
 WHITE, LIGHT, GREY, DARK, CHARCOAL, BLACK, PINK, RED, BLUE, SKY, YELLOW, ORANGE, GREEN, PURPLE = 0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 14, 15
@@ -328,6 +329,20 @@ def _bundled_folder():
 class GameError(RuntimeError):
     "A game that cannot be opened, or that failed while it was played."
 
+def within(
+    seconds: float,
+    f, *args, **kw, # what to call
+):
+    "Call `f` in a thread of its own; raises `GameError` if it fails, or does not answer in time (it is then left behind)."
+    box = {}
+    def run():
+        try: box['answer'] = f(*args, **kw)
+        except BaseException as e: box['error'] = f'{type(e).__name__}: {e}'     # a game may even call sys.exit
+    t = Thread(target=run, daemon=True)
+    t.start(); t.join(seconds)
+    if 'answer' in box: return box['answer']
+    raise GameError(box.get('error', f'no answer within {seconds:g} s'))
+
 def _arcade(environments, online):
     "The official toolkit, quiet and offline unless asked otherwise."
     log = logging.getLogger('aria_nb.arcade')
@@ -346,10 +361,11 @@ class Session:
         environments=None, # folder of `<game>/<version>/`; its Python is run
         record=None,       # file to record to
         online: bool = False, # play on the site? (needs ARC_API_KEY and a network)
+        timeout: float = 60., # seconds in which the game must answer
     ):
         if environments is None and not online and game.split('-')[0] not in GAMES: raise GameError(f'no bundled game {game!r}; there are {", ".join(GAMES)}; others need --environments')
-        self.arcade = _arcade(environments, online)
-        self.env = self.arcade.make(game, seed=seed)
+        self.arcade, self.timeout = _arcade(environments, online), timeout
+        self.env = within(timeout, self.arcade.make, game, seed=seed)
         if self.env is None or self.env.observation_space is None: raise GameError(f'game {game!r} cannot be opened; there are {", ".join(sorted(e.game_id for e in self.arcade.available_environments)) or "none"}')
         self.world = getattr(self.env, '_game', None) # the arcengine game, where it runs here
         if isinstance(self.world, SeededGame): self.env.environment_info.baseline_actions = self.world.baseline_actions
@@ -361,8 +377,10 @@ class Session:
     def over(self): return self.state in ('WIN', 'GAME_OVER')
     def _take(self, r, action, x, y, reasoning):
         "Note what the game answered."
-        self.line = Line(r.game_id, [np.asarray(f).astype(np.uint8) for f in r.frame], action, x, y, r.state.name, r.levels_completed, r.win_levels,
-                         r.guid, r.full_reset, list(r.available_actions), reasoning)
+        try: self.line = Line(r.game_id, [check_frame(f) for f in r.frame], action, x, y, r.state.name, r.levels_completed, r.win_levels,
+                              r.guid, r.full_reset, [action_id(int(a)) for a in r.available_actions], reasoning)
+        except (ValueError, TypeError, AttributeError) as e: raise GameError(f'{self.env.environment_info.game_id} gave no valid answer: {e}') from None
+        if self.frame is None and not r.frame: raise GameError(f'{r.game_id} began without a frame')
         if self.recorder: self.recorder.write(self.line)
         self.state = r.state.name
         if len(r.frame): # a line without a frame tells nothing but the state
@@ -382,8 +400,10 @@ def step(self:Session,
 ) -> Line: # what the game answered
     "Do one action; raises `GameError` if the game fails."
     data = dict(x=int(x), y=int(y)) if action == CLICK else {}
-    r = self.env.step(GameAction.from_id(action), data=data, reasoning=reasoning)
-    if r is None: raise GameError(f'{self.env.environment_info.game_id} failed at action {action} {data or ""}')
+    name = self.env.environment_info.game_id
+    try: r = within(self.timeout, self.env.step, GameAction.from_id(action), data=data, reasoning=reasoning)
+    except GameError as e: raise GameError(f'{name} failed at action {action} {data or ""}: {e}') from None
+    if r is None: raise GameError(f'{name} failed at action {action} {data or ""}')
     self.actions += 1
     return self._take(r, action, *((int(x), int(y)) if action == CLICK else (None, None)), reasoning)
 

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from .files import write_json, write_tensors
 from .vocab import BASE_CODES, FRAME_TOKENS, TEXT_ROWS, Vocab
 
 # %% ../nbs/07_transformer.ipynb #07006
@@ -125,7 +126,7 @@ def _base(preset, weights, dtype, seed):
     if weights == 'random':
         torch.manual_seed(seed)
         return LlamaForCausalLM(LlamaConfig(**preset.shape)).to(dtype)
-    if not str(weights).endswith('.gguf'): return AutoModelForCausalLM.from_pretrained(weights or preset.hub, dtype=dtype)
+    if not str(weights).endswith('.gguf'): return AutoModelForCausalLM.from_pretrained(weights or preset.hub, dtype=dtype, use_safetensors=True)
     model = AutoModelForCausalLM.from_pretrained(str(Path(weights).parent), gguf_file=Path(weights).name, dtype=dtype)
     model.is_quantized = False                              # not any more: reading made its weights whole
     return model
@@ -222,10 +223,8 @@ def save_model(
     folder, # where `model.json` and `model.safetensors` go
 ):
     "Write what was trained."
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(trained_tensors(model), folder/'model.safetensors')
-    (folder/'model.json').write_text(json.dumps(asdict(spec), indent=1))
+    write_tensors(Path(folder)/'model.safetensors', trained_tensors(model))
+    write_json(Path(folder)/'model.json', asdict(spec))
 
 def load_model(
     folder, # as `save_model` wrote it

@@ -15,11 +15,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from tqdm import tqdm
 from vector_quantize_pytorch import VectorQuantize
 
+from .files import write_json, write_tensors
 from .frames import CELLS, COLOURS, SIZE, check_frame, from_patches, show_frames, to_patches
 
 # %% ../nbs/04_vqvae.ipynb #04005
@@ -227,10 +228,8 @@ def save_tokenizer(
     folder, # where `tokenizer.json` and `tokenizer.safetensors` go
 ):
     "Write a tokenizer."
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(tok.tensors(), folder/'tokenizer.safetensors')
-    (folder/'tokenizer.json').write_text(json.dumps(dict(variant=tok.variant, n_codes=tok.n_codes, config=getattr(tok, 'config', {}))))
+    write_tensors(Path(folder)/'tokenizer.safetensors', tok.tensors())
+    write_json(Path(folder)/'tokenizer.json', dict(variant=tok.variant, n_codes=tok.n_codes, config=getattr(tok, 'config', {})))
 
 def load_tokenizer(
     folder, # as `save_tokenizer` wrote it

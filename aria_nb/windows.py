@@ -13,6 +13,7 @@ import torch
 from fastcore.basics import patch
 from torch.utils.data import Dataset
 
+from .files import write_folder
 from .vocab import TokenWeights, Vocab, token_weights
 
 # %% ../nbs/06_windows.ipynb #06005
@@ -50,9 +51,8 @@ class Corpus:
     def of(cls, episodes, games): # token arrays and the game of each
         return cls(np.concatenate(episodes).astype(np.int32), np.cumsum([len(e) for e in episodes]), games)
     def save(self, folder):
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, a in dict(tokens=self.tokens, ends=self.ends, games=np.array(self.games)).items(): np.save(folder/f'{name}.npy', a, allow_pickle=False)
+        with write_folder(folder) as f:
+            for name, a in dict(tokens=self.tokens, ends=self.ends, games=np.array(self.games)).items(): np.save(f/f'{name}.npy', a, allow_pickle=False)
     @classmethod
     def load(cls, folder):
         a = {n: np.load(Path(folder)/f'{n}.npy', mmap_mode='r' if n == 'tokens' else None, allow_pickle=False) for n in ('tokens', 'ends', 'games')}

@@ -1,0 +1,102 @@
+"Nothing lost: a run that is killed at any moment goes on, and ends as if it had not been."
+import json, multiprocessing, os, random, resource, signal, subprocess, sys, time
+from pathlib import Path
+
+import pytest
+
+from aria_nb.demos import make_demos
+
+KILLS = int(os.environ.get('ARIA_KILLS', 6))
+TRAIN = ['--epochs', '1', '--validation', '*.02.*']
+
+
+def train(folder, out, quiet=True):
+    "Train a tiny run, with a checkpoint after every pass."
+    import torch
+    from functools import partial
+    import aria_nb.cli as cli
+    if quiet: sys.stdout = sys.stderr = open(os.devnull, 'w')
+    torch.set_num_threads(1)
+    cli.config_of = partial(cli.config_of, save_minutes=0)
+    cli.aria_train(recordings=str(folder), validation='*.02.*', out=str(out), epochs=1)
+
+
+def outcome(out):
+    "What two equal runs share: weights, tokens, figures."
+    metrics = json.loads((out/'metrics.json').read_text())
+    timing = ('seconds', 'tokens_per_second', 'peak_memory_gib')
+    history = json.loads((out/'model'/'training.json').read_text())['history']
+    return {p: (out/p).read_bytes() for p in ('model/model.safetensors', 'tokenizer/tokenizer.safetensors', 'tokens/train/tokens.npy')} | dict(
+        history=history, **{s: {k: v for k, v in metrics[s].items() if k not in timing} for s in ('tokenizer', 'model')})
+
+
+@pytest.fixture(scope='module')
+def demos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('demos')
+    make_demos(folder, ['pn01'], episodes=3)
+    return folder
+
+
+def test_killed_at_any_moment_ends_the_same(demos, tmp_path):
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['aria_nb.cli'])
+    def start(out): p = context.Process(target=train, args=(demos, out)); p.start(); return p
+    t = time.time(); p = start(tmp_path/'whole'); p.join(); assert p.exitcode == 0
+    t = time.time(); p = start(tmp_path/'twice'); p.join(); whole_time = time.time() - t
+    expected = outcome(tmp_path/'whole')
+    assert outcome(tmp_path/'twice') == expected # the same seed, the same run
+    rng, kills, runs = random.Random(0), 0, 0
+    while kills < KILLS:
+        out, runs, cuts = tmp_path/f'killed{runs}', runs + 1, 0
+        while True:
+            p = start(out)
+            p.join(rng.uniform(0, whole_time) if cuts < 4 and kills < KILLS else None)
+            if p.exitcode is not None: assert p.exitcode == 0; break
+            p.kill(); p.join(); kills, cuts = kills + 1, cuts + 1
+        assert outcome(out) == expected
+        assert not [q for q in out.rglob('*.new')] and not (out/'checkpoint').exists()
+    print(f'{kills} kills survived, {runs} runs')
+
+
+def command(*args, **kw):
+    done = subprocess.run([Path(sys.executable).parent/'aria_train', *map(str, args)], capture_output=True, text=True, timeout=300, **kw)
+    return done.returncode, [l for l in done.stderr.splitlines() if l.startswith('aria_train:')], done.stderr
+
+
+def test_a_full_disk_says_so_and_keeps_what_was_there(demos, tmp_path):
+    "Files may not grow beyond some KiB, as on a full disk: the run stops in one line, and goes on when there is room."
+    full = dict(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
+    code, said, stderr = command('--recordings', demos, '--out', tmp_path/'run', *TRAIN, **full)
+    assert code == 2 and len(said) == 1 and 'run' in said[0] and 'File too large' in said[0] and 'Traceback' not in stderr, stderr[-2000:]
+    assert not list((tmp_path/'run').rglob('*.new'))
+    assert command('--recordings', demos, '--out', tmp_path/'run', *TRAIN)[0] == 0
+
+
+def test_a_folder_that_cannot_be_written(demos, tmp_path):
+    (tmp_path/'file').write_text('in the way')
+    code, said, stderr = command('--recordings', demos, '--out', tmp_path/'file'/'run', *TRAIN)
+    assert code == 2 and len(said) == 1 and 'Not a directory' in said[0] and 'Traceback' not in stderr, stderr[-2000:]
+
+
+def test_two_runs_in_one_folder_and_an_interrupt(demos, tmp_path):
+    args = ['--recordings', demos, '--out', tmp_path/'run', '--validation', '*.02.*', '--epochs', '200']
+    first = subprocess.Popen([Path(sys.executable).parent/'aria_train', *map(str, args)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) # a job in the background ignores it
+    try:
+        while not (tmp_path/'run'/'tokens'/'valid').exists(): assert first.poll() is None; time.sleep(.2)
+        code, said, _ = command(*args)
+        assert code == 2 and len(said) == 1 and 'in use by another run' in said[0]
+        time.sleep(3)
+        first.send_signal(signal.SIGINT)
+        _, stderr = first.communicate(timeout=60)
+        assert first.returncode == 130 and 'stopped' in stderr and 'Traceback' not in stderr, stderr[-2000:]
+    finally: first.kill()
+
+
+def test_all_broken_recordings_are_named(demos, tmp_path):
+    for path in demos.glob('*'): (tmp_path/path.name).write_bytes(path.read_bytes())
+    for k in range(2): (tmp_path/f'pn01.bad{k}.jsonl').write_text('{"data": 3}\n')
+    code, said, stderr = command('--recordings', tmp_path, '--out', tmp_path/'run', *TRAIN)
+    assert code == 2 and '2 of 4 recordings' in said[0] and all(f'pn01.bad{k}.jsonl:1:' in stderr for k in range(2))
+    code, _, stderr = command('--recordings', tmp_path, '--out', tmp_path/'run2', '--skip-bad', *TRAIN)
+    assert code == 0 and 'passed over: 2 of 4' in stderr
