@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from arcengine import GameAction, GameState
+from fastcore.basics import patch
 from tqdm import tqdm
 
 from .games import GameError, Session
@@ -192,18 +193,21 @@ class Agent:
         d = Decision(RESET, reason='game over') if over else self.rule(view)
         if np.isfinite(self.surprise): self.ema = self.surprise if self.ema is None else self.decay * self.ema + (1 - self.decay) * self.surprise
         return d
-    def learn(self,
-        before: np.ndarray, d: Decision, after: np.ndarray, # frames [64, 64]
-        completed: bool, lost: bool,
-    ):
-        "Note what came of a decision."
-        self.model.did(Step(before, *d.key, completed=completed, lost=lost))
-        if completed: self.memory = Memory()
-        elif d.action == RESET: self.memory.restart()
-        else: self.memory.note(before.tobytes(), d, after.tobytes(), lost)
-        self.fresh = completed or d.action == RESET
 
-# %% ../nbs/10_agent.ipynb #10023
+# %% ../nbs/10_agent.ipynb #10022
+@patch
+def learn(self:Agent,
+    before: np.ndarray, d: Decision, after: np.ndarray, # frames [64, 64]
+    completed: bool, lost: bool,
+):
+    "Note what came of a decision."
+    self.model.did(Step(before, *d.key, completed=completed, lost=lost))
+    if completed: self.memory = Memory()
+    elif d.action == RESET: self.memory.restart()
+    else: self.memory.note(before.tobytes(), d, after.tobytes(), lost)
+    self.fresh = completed or d.action == RESET
+
+# %% ../nbs/10_agent.ipynb #10024
 @dataclass
 class Play:
     "What an agent did in one game."
@@ -218,6 +222,7 @@ class Play:
     @property
     def ms_per_decision(self): return float(np.median([m.ms for m in self.moments])) if self.moments else None
 
+# %% ../nbs/10_agent.ipynb #10025
 def play(
     agent,               # an `Agent`, or anything with `begin`, `decide` and `learn`
     session: Session,
@@ -245,7 +250,7 @@ def play(
     out.levels, out.score = max((m.level + m.completed for m in out.moments), default=0), session.score()
     return out
 
-# %% ../nbs/10_agent.ipynb #10028
+# %% ../nbs/10_agent.ipynb #10030
 class HarnessPlayer:
     "Plays in the official harness: a class that inherits this and then the harness's own `Agent`."
     MAX_ACTIONS = 500
@@ -272,7 +277,7 @@ class HarnessPlayer:
         action.reasoning = dict(reason=d.reason)
         return action
 
-# %% ../nbs/10_agent.ipynb #10032
+# %% ../nbs/10_agent.ipynb #10034
 class RandomPlayer:
     "Anything the game offers; clicks anywhere."
     def __init__(self, seed=0): self.rng = np.random.default_rng(seed)
@@ -288,7 +293,7 @@ class RepeatPlayer(RandomPlayer):
     def __init__(self, action=None, seed=0): super().__init__(seed); self.action = action # (action, x, y): the demonstrators' commonest, or None
     def choose(self, available): self.action = self.action or super().choose(available); return self.action
 
-# %% ../nbs/10_agent.ipynb #10035
+# %% ../nbs/10_agent.ipynb #10037
 REASONS = {'goal': '#4FCC30', 'explore': '#FF851B', 'policy': '#1E93FF', 'plan': '#FFDC00', 'untried': '#A356D6', 'reset': '#E53AA3', 'game over': '#F93C31', 'random': '#999999'}
 
 def show_timeline(

@@ -386,7 +386,7 @@ def aria_demo(
 ):
     "The main job on the bundled games: demonstrations -> tokenizer -> world model -> play."
     t = time.time()
-    metrics = demo_run(out, epochs=epochs, seed=seed, device=device)
+    with only_run(out): metrics = demo_run(out, epochs=epochs, seed=seed, device=device)
     print(text_table(metrics))
     print(f"\n{time.time() - t:.0f} s. Open {Path(out)/'report.html'}; the figures are in {Path(out)/'metrics.json'}")
 

@@ -273,11 +273,11 @@ def publish(
     for part in ('tokenizer', 'model'): shutil.copytree(run/part, folder/part)
     spec = json.loads((folder/'model'/'model.json').read_text())
     if spec['weights'] and Path(spec['weights']).exists(): spec['weights'] = None # the preset's own, for whoever downloads this
-    (folder/'model'/'model.json').write_text(json.dumps(spec, indent=1))
+    write_json(folder/'model'/'model.json', spec)
     metrics = json.loads((run/'metrics.json').read_text())
     metrics['config'] = {k: v for k, v in metrics['config'].items() if k not in ('recordings', 'weights')} # paths of this machine
-    (folder/'config.json').write_text(json.dumps(metrics['config'], indent=1))
-    (folder/'metrics.json').write_text(json.dumps(metrics, indent=1))
-    (folder/'README.md').write_text(model_card(metrics), encoding='utf-8')
+    write_json(folder/'config.json', metrics['config'])
+    write_json(folder/'metrics.json', metrics)
+    write_whole(folder/'README.md', model_card(metrics))
     write_json(folder/'fingerprint.json', fingerprint(folder))
     return folder

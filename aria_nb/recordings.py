@@ -86,6 +86,7 @@ def _game_id(d):
     if not re.fullmatch(r'[A-Za-z0-9_.-]{0,100}', g): raise ValueError(f'game_id must be of letters, digits and _ . -, not {g!r:.40}')
     return g
 
+# %% ../nbs/01_recordings.ipynb #01010
 def parse_line(
     text: str, # one JSON line
 ) -> Line | None: # None: a line that carries no step (no frame, or the closing summary)
@@ -107,7 +108,7 @@ def parse_line(
                 _count(d, 'levels_completed', 'score'), _count(d, 'win_levels', 'win_score'), d.get('guid'),
                 bool(d.get('full_reset')), [action_id(a) for a in available], act.get('reasoning'))
 
-# %% ../nbs/01_recordings.ipynb #01013
+# %% ../nbs/01_recordings.ipynb #01014
 MAX_LINE, MAX_STEPS = 2**24, 100_000 # bytes of a line; steps of an episode
 
 def _texts(f):
@@ -144,7 +145,7 @@ def read_lines(
         if isinstance(e, FileNotFoundError | IsADirectoryError | PermissionError): raise RecordingError(path, 0, e.strerror) from None
         raise RecordingError(path, n + 1, f'cannot be read further: {e}') from None
 
-# %% ../nbs/01_recordings.ipynb #01016
+# %% ../nbs/01_recordings.ipynb #01017
 @dataclass(eq=False)
 class Step:
     "A settled frame and the action taken from it."
@@ -178,7 +179,7 @@ class Episode:
     @property
     def levels(self): return sum(s.completed for s in self.steps)
 
-# %% ../nbs/01_recordings.ipynb #01018
+# %% ../nbs/01_recordings.ipynb #01019
 GRIDS = {'last': -1, 'first': 0}
 ALIGNMENTS = ('next', 'original')
 
@@ -208,7 +209,7 @@ def to_episode(
     if last is None: return Episode('', [], 0, name, skipped)
     return Episode(last.game_id, steps, last.win_levels, name, skipped, last.available)
 
-# %% ../nbs/01_recordings.ipynb #01019
+# %% ../nbs/01_recordings.ipynb #01020
 def read_episode(
     path,                    # .jsonl or .jsonl.gz
     alignment: str = 'next', # see `to_episode`
@@ -220,7 +221,7 @@ def read_episode(
     if strict and not ep.steps: raise RecordingError(path, 1, 'no line has a frame')
     return ep
 
-# %% ../nbs/01_recordings.ipynb #01028
+# %% ../nbs/01_recordings.ipynb #01029
 def format_line(
     line: Line,     # what to write
     timestamp=None, # ISO time; now unless given
@@ -255,7 +256,7 @@ def write_recording(
     with Recorder(path) as r:
         for l in lines: r.write(l)
 
-# %% ../nbs/01_recordings.ipynb #01030
+# %% ../nbs/01_recordings.ipynb #01031
 def episode_lines(
     ep: Episode, # steps whose actions are all known, but for the last
 ) -> list: # of `Line`
@@ -268,7 +269,7 @@ def episode_lines(
         action = s
     return out
 
-# %% ../nbs/01_recordings.ipynb #01033
+# %% ../nbs/01_recordings.ipynb #01034
 def find_recordings(
     folder, # a folder, searched with its subfolders, or one file
 ) -> list: # of `Path`

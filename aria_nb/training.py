@@ -161,6 +161,7 @@ def keep_freed_memory():
     libc, (trim_threshold, mmap_max) = ctypes.CDLL(None), (-1, -4)              # names of malloc.h
     if hasattr(libc, 'mallopt'): libc.mallopt(mmap_max, 0); libc.mallopt(trim_threshold, 2**31 - 1)
 
+# %% ../nbs/08_training.ipynb #08022
 class Trainer:
     "Trains a model on windows; continues where it was cut off."
     def __init__(self,
@@ -196,7 +197,7 @@ class Trainer:
         with warnings.catch_warnings(action='ignore'):                        # torch expects a step of the optimiser before each of these
             for _ in range(self.state['passes'] // self.cfg.accumulate): self.sched.step()
 
-# %% ../nbs/08_training.ipynb #08023
+# %% ../nbs/08_training.ipynb #08024
 @patch
 def _one_pass(self:Trainer, k, ids, w):
     "Forward and backward of one batch, and a step where one is due; returns the loss."
@@ -207,7 +208,7 @@ def _one_pass(self:Trainer, k, ids, w):
         loss = weighted_loss(self.model(ids).logits, ids, w, total)
         self.acc.backward(loss / self.cfg.accumulate)
     loss = self.acc.reduce(loss.detach(), 'mean')
-    self._check(k, loss.item(), 'loss', 4 * math.log(self.train_ds.vocab.code512 + self.train_ds.vocab.n_codes))
+    self._check(k, loss.item(), 'loss', 4 * math.log(len(self.train_ds.vocab)))
     if due:
         norm = self.acc.clip_grad_norm_(self.params, self.cfg.clip)
         self._check(k, norm.item(), 'gradient norm')
@@ -222,6 +223,7 @@ def _check(self:Trainer, k, value, what, most=math.inf):
     windows = epoch_order(len(self.train_ds), self.cfg.seed, epoch)[i * self.cfg.batch:(i + 1) * self.cfg.batch]
     raise FloatingPointError(f'{what} {value:.4g} at pass {k} (epoch {epoch + 1}, windows {", ".join(map(str, windows))})')
 
+# %% ../nbs/08_training.ipynb #08026
 @patch
 def _retry(self:Trainer, error):
     "Back to the last checkpoint, or the start, with half the learning rate."
@@ -251,7 +253,7 @@ def _end_epoch(self:Trainer, epoch, loss):
 def _write_best(self:Trainer):
     write_tensors(self.out/'best.safetensors', self.best)
 
-# %% ../nbs/08_training.ipynb #08024
+# %% ../nbs/08_training.ipynb #08027
 @patch
 def fit(self:Trainer):
     "Train to the end; the model then has its best weights. Returns the history; raises `FloatingPointError` if the loss explodes twice."
@@ -285,7 +287,7 @@ def _run(self:Trainer):
             if self.out and self.acc.check_trigger():                         # (whatever process asks, all gather)
                 save_checkpoint(self.out/'checkpoint', self.plain, self.opt, st, self.acc.is_main_process); saved = time.time()
 
-# %% ../nbs/08_training.ipynb #08031
+# %% ../nbs/08_training.ipynb #08034
 def predict_tokens(
     model: nn.Module,
     vocab: Vocab,
@@ -314,7 +316,7 @@ def predict_tokens(
             best[a:hi], logp[a:hi] = top[row, a - lo - 1:hi - lo - 1], of[row, a - lo - 1:hi - lo - 1]
     return best, logp
 
-# %% ../nbs/08_training.ipynb #08034
+# %% ../nbs/08_training.ipynb #08037
 @dataclass
 class Tallies:
     "Counts from which the figures of `metrics.json` are made; they add up over episodes."
@@ -348,7 +350,7 @@ def _tally_frames(t, vocab, tokens, best, logp, at, unseen):
     t.changed += moved.sum(); t.changed_right += (right & moved).sum(); t.perfect += perfect.sum()
     t.unseen += unseen.sum(); t.unseen_perfect += (perfect & unseen).sum(); t.frame_nll -= logp[where[1:]].sum()
 
-# %% ../nbs/08_training.ipynb #08035
+# %% ../nbs/08_training.ipynb #08038
 def _tally_actions(t, vocab, tokens, best, at):
     "Count the actions that stand after the `<ACT>`s at `at`, and what came of them."
     last = None
@@ -377,7 +379,7 @@ def tally(
     t.nll, t.weight = -float((logp * w).sum()), float(w.sum())
     return t
 
-# %% ../nbs/08_training.ipynb #08039
+# %% ../nbs/08_training.ipynb #08042
 def transitions(
     steps: list, # of `Step`
 ) -> list: # [T-1] of hashes of (frame, action, next frame)
@@ -388,7 +390,7 @@ def peak_memory_gib() -> float: # GiB
     "The most memory this process has held."
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
-# %% ../nbs/08_training.ipynb #08042
+# %% ../nbs/08_training.ipynb #08045
 def show_history(
     history: list, # as `Trainer.fit` returns it
     published: float | None = 0.5721, # best validation loss of the original

@@ -7,15 +7,15 @@ import pytest
 from aria_nb.demos import make_demos
 
 KILLS = int(os.environ.get('ARIA_KILLS', 6))
-TRAIN = ['--epochs', '1', '--validation', '*.02.*']
+TRAIN = ['--epochs', '1', '--validation', '*.02.*'] # as in `train`
 
 
-def train(folder, out, quiet=True):
+def train(folder, out):
     "Train a tiny run, with a checkpoint after every pass."
     import torch
     from functools import partial
     import aria_nb.cli as cli
-    if quiet: sys.stdout = sys.stderr = open(os.devnull, 'w')
+    sys.stdout = sys.stderr = open(os.devnull, 'w')
     torch.set_num_threads(1)
     cli.config_of = partial(cli.config_of, save_minutes=0)
     cli.aria_train(recordings=str(folder), validation='*.02.*', out=str(out), epochs=1)
@@ -41,7 +41,7 @@ def test_killed_at_any_moment_ends_the_same(demos, tmp_path):
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(['aria_nb.cli'])
     def start(out): p = context.Process(target=train, args=(demos, out)); p.start(); return p
-    t = time.time(); p = start(tmp_path/'whole'); p.join(); assert p.exitcode == 0
+    p = start(tmp_path/'whole'); p.join(); assert p.exitcode == 0
     t = time.time(); p = start(tmp_path/'twice'); p.join(); whole_time = time.time() - t
     expected = outcome(tmp_path/'whole')
     assert outcome(tmp_path/'twice') == expected # the same seed, the same run
