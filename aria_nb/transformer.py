@@ -44,7 +44,7 @@ class Preset:
 _smollm = dict(vocab_size=TEXT_ROWS, max_position_embeddings=8192, rope_theta=100000., tie_word_embeddings=True, rms_norm_eps=1e-5)
 PRESETS = {
     'tiny': Preset(dict(hidden_size=192, num_hidden_layers=4, num_attention_heads=6, intermediate_size=512, max_position_embeddings=8192, tie_word_embeddings=True),
-                   tokenizer='exact', size=1024, stride=512, shift=256, batch=3, accumulate=1, lr=2e-3, epochs=5, balance=.3, checkpointing=False, layout=True),
+                   tokenizer='exact', size=1024, stride=512, shift=256, batch=3, accumulate=1, lr=2e-3, epochs=7, balance=.5, checkpointing=False, layout=True),
     'smollm2-135m': Preset(_smollm | dict(hidden_size=576, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3, intermediate_size=1536), 'HuggingFaceTB/SmolLM2-135M'),
     'smollm2-360m': Preset(_smollm | dict(hidden_size=960, num_hidden_layers=32, num_attention_heads=15, num_key_value_heads=5, intermediate_size=2560), 'HuggingFaceTB/SmolLM2-360M'),
 }
