@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['METRIC_KEYS', 'RunConfig', 'versions', 'open_folder', 'recording_paths', 'read_episodes', 'stage_tokenizer',
            'stage_tokens', 'stage_model', 'train_run', 'finish_run', 'option_parser', 'check_device', 'command',
-           'default_validation', 'aria_train', 'aria_play', 'aria_eval', 'aria_bench', 'demo_run', 'aria_demo']
+           'default_validation', 'aria_train', 'aria_play', 'aria_eval', 'aria_bench', 'aria_view', 'aria_record',
+           'demo_run', 'aria_demo']
 
 # %% ../nbs/20_cli.ipynb #20002
-import json, os, platform, shutil, sys, time
+import json, os, platform, shutil, sys, time, webbrowser
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import wraps
@@ -24,13 +25,15 @@ from tqdm import tqdm
 from . import __version__
 from .bench import bench_table, run_benchmarks
 from .demos import make_demos, split_episodes
-from .evaluation import load_run, model_section, play_game, publish, save_plots, text_table, tokenizer_section, write_report
+from .evaluation import load_run, model_section, play_game, publish, save_plots, text_table, tokenizer_section
 from .files import fingerprint, only_run, write_json
-from .games import GAMES, GameError
+from .games import GAMES, GameError, Session
 from .recordings import RecordingError, find_recordings, read_episode
+from .recorder import Dream, GameServer, recording_path
 from .training import Trainer, config_of, peak_memory_gib, transitions
 from .transformer import ModelSpec, count_parameters, get_preset, load_model, save_model
 from .vocab import TokenWeights, Vocab, encode_episode
+from .viewer import film_page, progress_writer, read_film, run_films, write_report
 from .vqvae import TOKENIZERS, fit_tokenizer, load_tokenizer, save_tokenizer
 from .windows import Corpus, Windows
 
@@ -139,7 +142,7 @@ def stage_model(out, cfg, vocab, tok, train, valid, device):
         order = np.random.default_rng(cfg.seed).permutation(ds.index)
         dv = Windows(train, vocab, preset.size, preset.stride, cfg.start, weights=w); dv.index, ds.index = np.split(order, [len(order) // 10])
     model = spec.build(codebook=getattr(tok, 'codebook', None)).to(device)
-    trainer = Trainer(model, ds, dv, tcfg, out)
+    trainer = Trainer(model, ds, dv, tcfg, out, progress_writer(out))
     history = trainer.fit()
     st = trainer.state
     cost = dict(seconds=st['seconds'], tokens=st['tokens'], tokens_per_second=st['tokens'] / st['seconds'], peak_memory_gib=peak_memory_gib(),
@@ -199,8 +202,9 @@ def finish_run(
     best = {}
     for e, p in plays:
         if e['rule'] != 'random' and (p.game not in best or (p.levels, -p.actions) > (best[p.game].levels, -best[p.game].actions)): best[p.game] = p
-    save_plots(load_run(out), list(held), json.loads((out/'model'/'training.json').read_text())['history'], list(best.values()))
-    write_report(out, metrics)
+    run = load_run(out)
+    save_plots(run, list(held), json.loads((out/'model'/'training.json').read_text())['history'], list(best.values()))
+    write_report(run, held)
     return metrics
 
 # %% ../nbs/20_cli.ipynb #20015
@@ -352,6 +356,50 @@ def aria_bench(
     if json_: write_json(Path(json_), results)
 
 # %% ../nbs/20_cli.ipynb #20023
+@command()
+def aria_view(
+    run_or_recording:str, # run folder, or a recording (.jsonl, .jsonl.gz)
+    run:str=None,         # run folder whose model says what it thinks of the recording
+    out:str=None,         # page to write; default: <recording>.html here, or <run>/report.html
+    ahead:int=3,          # steps imagined at each step
+    steps:int=1000,       # show so many steps at most
+    device:str='cpu',     # cpu, cuda, mps
+    seed:int=0,           # nothing here is random; accepted by every command
+):
+    "A page to step through an episode, with what the model thought of it."
+    what = Path(run_or_recording)
+    if what.is_dir():
+        r = load_run(what, device)
+        own = RunConfig(**{k: v for k, v in r.config.items() if k in RunConfig.__dataclass_fields__})
+        held = read_episodes(own, recording_paths(own)[1]) if Path(own.recordings).exists() else []
+        print(write_report(r, held, out and Path(out)))
+    else:
+        films = run_films(load_run(run, device), [what], steps, ahead) if run else [read_film(what)]
+        print(film_page(films).save(out or what.name.split('.jsonl')[0] + '.html'))
+
+# %% ../nbs/20_cli.ipynb #20024
+@command('game')
+def aria_record(
+    game:str=None,          # a bundled id (lk01, pn01, fl01), or an id of --environments
+    environments:str=None,  # folder of <game>/<version>/; its Python is run
+    level_seed:int=0,       # of a bundled game's levels
+    dream:str=None,         # run folder whose model answers instead of the game; nothing is recorded
+    out:str='recordings',   # folder for the recordings, or one file (.jsonl); none is written over
+    port:int=0,             # of the page; 0: a free one
+    open_:bool=False,       # open the page in the browser? (--open)
+    device:str='cpu',       # cpu, cuda, mps
+    seed:int=0,             # nothing here is random; accepted by every command
+):
+    "Play a game in the browser; an official-format recording comes out, each step on disk before the next."
+    run = load_run(dream, device) if dream else None
+    begin = (lambda: Dream(run, Session(game, level_seed, environments))) if run else (lambda: Session(game, level_seed, environments, recording_path(out, game)))
+    server = GameServer(begin, port)
+    print(f'Play at {server.url}\n' + ('A dream is not recorded.' if run else f'Recording to {server.game.recorder.path}') + '\nSave there, or press Ctrl-C here; nothing is lost.', flush=True)
+    if open_: webbrowser.open(server.url)
+    server.serve()
+    print(*(server.saved or ['Nothing was recorded.']), sep='\n')
+
+# %% ../nbs/20_cli.ipynb #20026
 def demo_run(
     out,                    # run folder
     games=tuple(GAMES),     # bundled ids
@@ -390,7 +438,7 @@ def aria_demo(
     print(text_table(metrics))
     print(f"\n{time.time() - t:.0f} s. Open {Path(out)/'report.html'}; the figures are in {Path(out)/'metrics.json'}")
 
-# %% ../nbs/20_cli.ipynb #20025
+# %% ../nbs/20_cli.ipynb #20028
 METRIC_KEYS = dict(
     tokenizer=['variant', 'codes', 'pixel_accuracy', 'perfect_frames', 'changed_pixel_accuracy', 'flicker', 'codebook_use', 'seconds', 'frames', 'games'],
     model=['frame_accuracy', 'frame_copy', 'changed_cell_accuracy', 'perfect_next_frames', 'unseen_share', 'action_accuracy', 'action_type_accuracy', 'action_majority', 'action_repeat', 'perplexity',

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['PUBLISHED', 'Run', 'load_run', 'by_game', 'tokenizer_section', 'model_section', 'play_entry', 'play_game',
-           'figure_rows', 'play_rows', 'text_table', 'show_predictions', 'show_surprise', 'save_dream', 'save_plots',
-           'write_report', 'model_card', 'publish']
+           'figure_rows', 'play_rows', 'figure_text', 'text_table', 'show_predictions', 'show_surprise', 'save_dream',
+           'save_plots', 'model_card', 'publish']
 
 # %% ../nbs/11_evaluation.ipynb #11002
-import base64, html, io, json, shutil
+import io, json, shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,14 +137,19 @@ def play_rows(
 
 _plain = ('perplexity', 'perplexity of frames', 'validation loss') # everything else is a share
 
-def _number(v, what): return '' if v is None else f'{v:.3f}' if what in _plain else f'{v:.2%}'
+def figure_text(
+    v,         # the figure, or None
+    what: str, # its name, as `figure_rows` has it
+) -> str:
+    "A figure as text; a missing one is empty."
+    return '' if v is None else f'{v:.3f}' if what in _plain else f'{v:.2%}'
 
 def text_table(
     metrics: dict, # as `metrics.json`
 ) -> str:
     "Both tables as plain text."
     rows = [('', 'published', 'this run', 'copy/repeat', *sorted(metrics.get('model', metrics.get('tokenizer', {})).get('games', {})))]
-    rows += [(what, *(_number(v, what) for v in (pub, our, tr, *(games[g] for g in sorted(games))))) for what, pub, our, tr, games in figure_rows(metrics)]
+    rows += [(what, *(figure_text(v, what) for v in (pub, our, tr, *(games[g] for g in sorted(games))))) for what, pub, our, tr, games in figure_rows(metrics)]
     plays = [('game', 'levels', 'rule', 'plays', 'median', 'most', 'of', 'RHAE')] + [(*map(str, r[:4]), f'{r[4]:g}', str(r[5]), str(r[6]), f'{r[7]:.0f}') for r in play_rows(metrics)]
     lay = lambda t: '\n'.join('  '.join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(r, [max(len(str(x[k])) for x in t if k < len(x)) for k in range(len(r))]))) for r in t)
     return lay(rows) + ('\n\n' + lay(plays) if len(plays) > 1 else '')
@@ -219,30 +224,6 @@ def save_plots(
         keep(show_timeline(p).figure, f'play-{p.game}.png')
         save_gif([m.frame for m in p.moments[:400]], out/f'play-{p.game}.gif', scale=4)
 
-# %% ../nbs/11_evaluation.ipynb #11019
-def _html_table(rows): # the first row is the head
-    cell = lambda tag, r: '<tr>' + ''.join(f'<{tag}>{html.escape(str(c))}</{tag}>' for c in r) + '</tr>'
-    return '<table>' + cell('th', rows[0]) + ''.join(cell('td', r) for r in rows[1:]) + '</table>'
-
-def write_report(
-    folder, # of the run
-    metrics: dict,
-) -> Path: # report.html
-    "Write `report.html`: the tables and all plots of a run."
-    folder = Path(folder)
-    games = sorted(metrics.get('model', {}).get('games', {}))
-    figures = [('', 'published', 'this run', 'copy / repeat', *games)] + [(w, *(_number(v, w) for v in (p, o, t, *(g.get(k) for k in games)))) for w, p, o, t, g in figure_rows(metrics)]
-    plays = [('game', 'levels', 'rule', 'plays', 'median levels', 'most', 'of', 'median RHAE')] + [(*r[:4], f'{r[4]:g}', r[5], r[6], f'{r[7]:.0f}') for r in play_rows(metrics)]
-    img = lambda p: f'<figure><figcaption>{html.escape(p.stem)}</figcaption><img alt="{html.escape(p.stem)}" src="data:image/{p.suffix[1:]};base64,{base64.b64encode(p.read_bytes()).decode()}"></figure>'
-    pictures = ''.join(img(p) for p in sorted((folder/'plots').glob('*')) if p.suffix in ('.png', '.gif'))
-    page = ('<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>aria_nb: ' + html.escape(folder.name) + '</title>'
-            '<style>:root{color-scheme:light dark}body{font:15px system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .7rem;text-align:right;border-bottom:1px solid #8884}'
-            'td:first-child,th:first-child{text-align:left}img{max-width:100%;background:#fff}figure{margin:1.5rem 0}figcaption{font-weight:600}</style>'
-            f'<h1>{html.escape(folder.name)}</h1><h2>What it learned</h2>{_html_table(figures)}<h2>How it plays</h2>{_html_table(plays)}<h2>Pictures</h2>{pictures}'
-            f'<h2>Settings</h2><pre>{html.escape(json.dumps(metrics.get("config", {}), indent=1))}</pre></html>')
-    write_whole(folder/'report.html', page)
-    return folder/'report.html'
-
 # %% ../nbs/11_evaluation.ipynb #11022
 def _markdown_table(rows): # the first row is the head
     line = lambda r: '| ' + ' | '.join(str(c).replace('|', '/') for c in r) + ' |'
@@ -256,7 +237,7 @@ def model_card(
     base = get_preset(cfg['preset']).hub
     head = ['---', 'license: apache-2.0', 'library_name: aria_nb', 'pipeline_tag: reinforcement-learning', 'tags: [arc-agi-3, world-model]'] + ([f'base_model: {base}'] if base else []) + ['---']
     games = sorted(m['games'])
-    figures = [('', 'this run', *games)] + [(w, _number(o, w), *(_number(g.get(k), w) for k in games)) for w, _, o, _, g in figure_rows(metrics)]
+    figures = [('', 'this run', *games)] + [(w, figure_text(o, w), *(figure_text(g.get(k), w) for k in games)) for w, _, o, _, g in figure_rows(metrics)]
     plays = [('game', 'levels', 'rule', 'plays', 'median levels', 'most', 'of')] + [(*r[:4], f'{r[4]:g}', r[5], r[6]) for r in play_rows(metrics)]
     return '\n'.join([*head, f"# A world model of {', '.join(games)}", '', f"Made by `aria_nb` {cfg['versions']['aria_nb']} from recordings of play: preset `{cfg['preset']}`, frame tokenizer `{metrics['tokenizer']['variant']}` "
         f"({metrics['tokenizer']['codes']} codes), {m['parameters']:,} parameters of which {m['trainable']:,} were trained, {m['tokens']:,} tokens in {m['seconds'] / 60:.0f} minutes.", '',

@@ -170,9 +170,10 @@ class Trainer:
         valid: Windows | None, # None: no validation, the last weights are kept
         cfg: TrainConfig,
         out=None,              # folder for checkpoints; None: none are written
+        watch=None,            # called with the trainer after each entry of the history
     ):
         if os.environ.get('ACCELERATE_MIXED_PRECISION') == 'fp16': raise ValueError('float16 overflows in these models (its largest number is 65,504); use bf16 or no mixed precision')
-        self.cfg, self.train_ds, self.valid_ds, self.out = cfg, train, valid, Path(out) if out else None
+        self.cfg, self.train_ds, self.valid_ds, self.out, self.watch = cfg, train, valid, Path(out) if out else None, watch
         keep_freed_memory()
         bf16 = fast_dtype(cfg.device) == torch.bfloat16
         self.acc = Accelerator(mixed_precision='bf16' if bf16 else 'no', cpu=cfg.device == 'cpu')
@@ -236,6 +237,12 @@ def _retry(self:Trainer, error):
     if self.acc.is_main_process: print(f'{error}; back to pass {self.state["passes"]}, once more with half the learning rate', file=sys.stderr)
 
 @patch
+def _note(self:Trainer, record):
+    "Add to the history, and show it to whoever watches."
+    self.state['history'].append(record)
+    if self.watch and self.acc.is_main_process: self.watch(self)
+
+@patch
 def _end_epoch(self:Trainer, epoch, loss):
     "Validate, remember the best, write it down."
     record = dict(epoch=epoch, passes=self.state['passes'], loss=loss)
@@ -243,7 +250,7 @@ def _end_epoch(self:Trainer, epoch, loss):
         record['val_loss'] = validation_loss(self.plain, self.valid_ds, self.cfg, self.acc)
         better = self.state['best'] is None or record['val_loss'] < self.state['best']
     else: better = True
-    self.state['history'].append(record)
+    self._note(record)
     if better:
         self.state['best'] = record.get('val_loss')
         self.best = {n: t.clone() for n, t in trained_tensors(self.plain).items()}
@@ -280,7 +287,7 @@ def _run(self:Trainer):
             loss = self._one_pass(k, ids, w)
             avg = loss if st['average'] is None else .98 * st['average'] + .02 * loss
             st.update(average=avg, passes=k + 1, tokens=st['tokens'] + ids.numel(), seconds=before + time.time() - start)
-            if (k + 1) % max(1, per_epoch // 10) == 0: st['history'].append(dict(epoch=(k + 1) / per_epoch, passes=k + 1, loss=avg))
+            if (k + 1) % max(1, per_epoch // 10) == 0: self._note(dict(epoch=(k + 1) / per_epoch, passes=k + 1, loss=avg))
             if (k + 1) % per_epoch == 0: self._end_epoch((k + 1) // per_epoch, avg)
             bar.update(); bar.set_postfix(loss=f'{avg:.4f}', val=st['best'] and f"{st['best']:.4f}")
             if time.time() - saved > 60 * cfg.save_minutes or k + 1 == self.passes: self.acc.set_trigger()
