@@ -86,10 +86,11 @@ class GameServer:
         begin,         # gives a fresh `Session` or `Dream`
         port: int = 0, # 0: a free one
     ):
+        if not 0 <= port < 65536: raise ValueError(f'a port is a number below 65536, not {port}')
         self.begin, self.lock, self.saved, self.app = begin, Lock(), [], Flask('aria_nb')
         self.new_game()
         self.orders = dict(state=lambda ask: self.line, step=self.step, again=self.again, save=self.save) | (dict(wake=self.wake) if isinstance(self.game, Dream) else {})
-        self.app.config['MAX_CONTENT_LENGTH'] = 10_000 # bytes of a request
+        self.app.config['MAX_CONTENT_LENGTH'] = 500 # bytes of a request
         self.app.before_request(self.refuse_others); self.app.after_request(self.close_doors)
         self.app.add_url_rule('/', view_func=self.page); self.app.add_url_rule('/do', view_func=self.do, methods=['POST'])
         logging.getLogger('werkzeug').setLevel(logging.ERROR)
@@ -100,8 +101,10 @@ class GameServer:
     def url(self): return f'http://127.0.0.1:{self.port}/'
     def serve(self): "Serve until the game is saved, or until Ctrl-C."; self.server.serve_forever(); self.close()
     def close(self): "End, with what was played on disk."; self.server.server_close(); self.socket.close(); self.finish()
-    def __enter__(self): self.thread = Thread(target=self.serve, daemon=True); self.thread.start(); return self
-    def __exit__(self, *args): self.server.shutdown(); self.thread.join()
+    def start(self): "Serve in the background."; self.thread = Thread(target=self.serve, daemon=True); self.thread.start(); return self
+    def stop(self): "End what `start` began."; self.server.shutdown(); self.thread.join()
+    def __enter__(self): return self.start()
+    def __exit__(self, *args): self.stop()
     def _repr_html_(self): return f'<a href="{self.url}" target="_blank">Play {html.escape(self.line.game_id)}</a>'
 
 # %% ../nbs/15_recorder.ipynb #15015
@@ -218,10 +221,11 @@ function tell(a) {
 }
 async function showReal(dream) {
   const two = dream && $("two").checked
+  if (two) {
+    paint($("real"), await unpack(dream.real))
+    $("differ").textContent = `the real game, ${dream.levels} levels completed${dream.state == "GAME_OVER" ? ", game over" : ""}; ${dream.differ} pixels differ from the dream`
+  }
   $("beside").hidden = !two; $("stage").className = two ? "stage two" : "stage"
-  if (!two) return
-  paint($("real"), await unpack(dream.real))
-  $("differ").textContent = `the real game, ${dream.levels} levels completed${dream.state == "GAME_OVER" ? ", game over" : ""}; ${dream.differ} pixels differ from the dream`
 }
 '''
 

@@ -58,7 +58,7 @@ def make_page(
 STYLE = '''
 :root{color-scheme:light dark;--paper:#fff;--ink:#1c1c1e;--soft:#5c5f66;--line:#d0d3d9;--panel:#f3f4f6;--accent:#0b57d0;--good:#177a35;--bad:#b3261e}
 @media(prefers-color-scheme:dark){:root{--paper:#15171a;--ink:#e9eaec;--soft:#a6abb4;--line:#3d424b;--panel:#20242a;--accent:#8ab4f8;--good:#6fdd8b;--bad:#ff8f86}}
-*{box-sizing:border-box}
+*{box-sizing:border-box;accent-color:var(--accent)}
 body{font:15px/1.45 system-ui,sans-serif;background:var(--paper);color:var(--ink);max-width:78rem;margin:0 auto;padding:.6rem 1.2rem 3rem}
 h1{font-size:1.4rem;margin:.4rem 0}h2{font-size:1.15rem;margin:1.6rem 0 .4rem}h3{font-size:1rem;margin:0 0 .3rem}p{margin:.3rem 0}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
@@ -82,11 +82,11 @@ async function unpack(text, Kind = Uint8Array) {
   const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0))
   return new Kind(await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer())
 }
-function paint(canvas, frame, heat) { // 4096 colour numbers; with `heat` (4096 of 0..1) a dark grey frame that glows
+function paint(canvas, frame, heat) { // 4096 colour numbers; with `heat` (4096 of 0..1, drawn by its root) a grey frame that glows
   const image = new ImageData(64, 64), pixels = new Uint32Array(image.data.buffer)
   for (let i = 0; i < 4096; i++) {
     if (!heat) { pixels[i] = RGBA[frame[i]]; continue }
-    const [r, g, b] = DATA.palette[frame[i]], grey = 20 + .25 * (.3 * r + .6 * g + .1 * b), h = Math.min(1, heat[i])
+    const [r, g, b] = DATA.palette[frame[i]], grey = 40 + .4 * (.3 * r + .6 * g + .1 * b), h = Math.sqrt(Math.min(1, heat[i]))
     pixels[i] = (0xff << 24 | grey * (1 - h) + 40 * h << 16 | grey * (1 - h) + 210 * h * h << 8 | grey * (1 - h) + 255 * h) >>> 0
   }
   canvas.getContext("2d").putImageData(image, 0, 0)
@@ -212,10 +212,10 @@ def film_data(
 # %% ../nbs/14_viewer.ipynb #14031
 FILM_STYLE = '''
 .stage{display:grid;grid-template-columns:minmax(16rem,26rem) minmax(0,1fr);gap:1.2rem;margin-top:.6rem}@media(max-width:50rem){.stage{grid-template-columns:1fr}}
-.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.8rem}
+.pictures{display:grid;grid-template-columns:repeat(3,1fr);gap:.8rem}@media(max-width:50rem){.pictures{grid-template-columns:1fr 1fr}}
 #curve{width:100%;height:7rem;background:var(--panel);border-radius:.3rem;cursor:pointer;display:block}#slider{width:100%;margin:.4rem 0}
-#codes td{font:9.5px ui-monospace,monospace;padding:0;border:1px solid var(--line);text-align:center;width:12.5%}#codes{width:100%;aspect-ratio:1;table-layout:fixed}#codes .changed{background:var(--accent);color:var(--paper)}
-#options{font-size:.85rem}#options meter{width:5rem}#options .taken{font-weight:700}
+#codes td{font:10px ui-monospace,monospace;padding:0;border:1px solid var(--line);text-align:center;width:12.5%}#codes{width:100%;aspect-ratio:1;table-layout:fixed}#codes .changed{background:var(--accent);color:var(--paper)}
+#options{font-size:.85rem;width:100%}#options td{white-space:nowrap;padding:.15rem .3rem}#options meter{width:3.2rem}#options .taken{font-weight:700}
 #futures{display:grid;gap:.4rem;grid-auto-flow:column;grid-template-rows:auto auto auto;grid-auto-columns:minmax(5rem,8rem);overflow-x:auto}
 '''
 FILM = f'''<style>{FILM_STYLE}</style><section id="film" aria-label="Episode">

@@ -53,7 +53,7 @@ class Browser:
         r = self.send('Runtime.evaluate', expression=script, awaitPromise=True, returnByValue=True)
         if 'exceptionDetails' in r: raise RuntimeError(r['exceptionDetails'].get('exception', {}).get('description', script))
         return r['result'].get('value')
-    def wait(self, script, seconds=20): return self.until(lambda: self.run(script), seconds)
+    def wait(self, script, seconds=20): return self.until(lambda: self.run(f'!!({script})'), seconds)
     def key(self, key, shift=False):
         text = dict(text='\r' if key == 'Enter' else key) if len(key) == 1 or key == 'Enter' else {}
         about = dict(key=key, windowsVirtualKeyCode=KEYS.get(key, ord(key[0].upper())), modifiers=8 if shift else 0)

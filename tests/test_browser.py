@@ -1,5 +1,5 @@
 "The pages, in a real browser: what is drawn, what keys and clicks do, what stays text, who is refused."
-import http.client, json, shutil, subprocess, sys
+import gzip, http.client, json, shutil, signal, subprocess, sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from aria_nb.frames import PALETTE
 from aria_nb.games import Session
 from aria_nb.recorder import Dream, GameServer, recording_path
 from aria_nb.recordings import CLICK, read_episode, read_lines
-from aria_nb.viewer import film_page, read_film, run_films, show
+from aria_nb.viewer import film_page, run_films, show, write_report
 from browser import CHROMIUM, Browser
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason='no Chromium here (Debian, Ubuntu: apt install chromium)')
@@ -114,11 +114,26 @@ def test_others_are_refused(browser, tmp_path):
         assert ask(server.port, **own) == 200 and ask(server.port, 'GET', '/', None) == 200
         for wrong in (dict(), dict(Origin='null'), dict(Origin=other.url.rstrip('/')), own | dict(Host='evil.example')): assert ask(server.port, **wrong) == 403, wrong
         assert ask(server.port, 'GET', '/', None, Origin='http://evil.example') == 403 and ask(server.port, 'GET', '/do', None) == 405
-        assert ask(server.port, body='x' * 20_000, **own) == 413 and ask(server.port, body='[' * 9000, **own) == 400
+        assert ask(server.port, body='x' * 20_000, **own) == 413 and ask(server.port, body='[' * 499, **own) == 400
         browser.goto(other.url); idle(browser)
         for mode in ('cors', 'no-cors'): assert browser.run(f'fetch("{server.url}do", {{method: "POST", mode: "{mode}", body: "{{}}"}}).then(r => r.type, e => "refused")') in ('refused', 'opaque')
         assert server.game.actions == 1
         assert server.socket.getsockname()[0] == '127.0.0.1'
+    browser.problems.clear()
+
+
+def test_the_command_and_what_a_kill_leaves(browser, tmp_path):
+    "`aria_record` serves until it is interrupted, and says what it saved; killed, it leaves every step that was answered."
+    for end, code in ((signal.SIGINT, 0), (signal.SIGKILL, -9)):
+        p = subprocess.Popen([sys.executable, '-c', 'from aria_nb.cli import aria_record; aria_record()', '--game', 'lk01', '--out', tmp_path/f'{end}.jsonl'], stdout=subprocess.PIPE, text=True,
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+        url = p.stdout.readline().split()[-1]
+        browser.goto(url); idle(browser)
+        for key in ('ArrowUp', 'd', 'r'): browser.key(key)
+        idle(browser); p.send_signal(end); said, _ = p.communicate(timeout=30)
+        assert p.returncode == code and (code or said.splitlines()[-1] == str(tmp_path/f'{end}.jsonl'))
+        assert [s.name for s in read_episode(tmp_path/f'{end}.jsonl').steps] == ['ACTION1', 'ACTION4', 'RESET', 'end']
+        browser.key('ArrowUp'); browser.wait('$("message").textContent.startsWith("The server has ended")')
     browser.problems.clear()
 
 
@@ -190,33 +205,25 @@ def test_text_can_be_read(browser, run, dark):
     browser.size(1280, 900)
 
 
-HOSTILE = '<img src=x onerror="document.title=1"></script><script>document.title=1</script>'
+HOSTILE = "<img src=x onerror='document.title=1'></script><script>document.title=1</script>"
 
 def test_hostile_words_stay_text(browser, run, tmp_path):
-    "Names and reasons of a recording are text in the viewer and in the report."
-    lines = [json.loads(l) for l in (next((run.folder/'demonstrations').glob('*.00.*')) and read_text(run))[:4]]
-    for k, l in enumerate(lines): l['data']['action_input']['reasoning'] = [HOSTILE, {'reason': HOSTILE}, {'x': [HOSTILE]}, None][k]; l['data']['guid'] = l['data']['state'] = HOSTILE
+    "File names, reasons and settings are text in the viewer and in the report."
+    with gzip.open(next((run.folder/'demonstrations').glob('*.00.*')), 'rt') as f: lines = [json.loads(l) for l in f.readlines()[:4]]
+    for line, words in zip(lines[1:], [HOSTILE, {'reason': HOSTILE}, {'x': [HOSTILE]}]): line['data']['action_input']['reasoning'] = words; line['data']['guid'] = line['data']['state'] = HOSTILE
     path = tmp_path/f'{HOSTILE.replace("/", "")}.jsonl'
     path.write_text('\n'.join(map(json.dumps, lines)))
     browser.goto(show(path).save(tmp_path/'page.html').as_uri()); browser.wait('film && film.cursor')
-    for t in range(2):
-        seek(browser, t)
-        assert HOSTILE in browser.run('$("said").textContent')
-    seek(browser, 2)
-    assert browser.run('$("which").textContent') == path.stem == browser.run('document.querySelector("h1").textContent') == browser.run('document.title')
+    for t in range(3): seek(browser, t); assert HOSTILE in browser.run('$("said").textContent')
+    assert browser.run('[$("which").textContent, document.querySelector("h1").textContent, document.title]') == [path.stem] * 3
     assert browser.run('document.querySelectorAll("img,script").length') == 2 and not browser.problems
-    shutil.copytree(run.folder, tmp_path/'run'); copy = load_run(tmp_path/'run'); (copy.folder/'play').mkdir(exist_ok=True)
-    metrics = json.loads((copy.folder/'metrics.json').read_text()); metrics['config']['weights'] = HOSTILE; metrics['play'][0]['game'] = HOSTILE
-    (copy.folder/'metrics.json').write_text(json.dumps(metrics)); shutil.copy(path, copy.folder/'play')
-    for old in (copy.folder/'play').glob('*.gz'): old.unlink()
-    from aria_nb.viewer import write_report
-    browser.goto(write_report(copy).as_uri()); browser.wait('film && film.cursor')
-    seek(browser, 0); assert HOSTILE in browser.run('$("said").textContent') and HOSTILE in browser.run('document.body.textContent')
-    assert browser.run('document.title') == 'run' and browser.run('document.querySelectorAll("img[onerror]").length') == 0 and not browser.problems
 
-def read_text(run):
-    import gzip
-    return gzip.open(next((run.folder/'demonstrations').glob('*.00.*')), 'rt').readlines()
+    shutil.copytree(run.folder, tmp_path/'run'); copy = load_run(tmp_path/'run')
+    metrics = json.loads((copy.folder/'metrics.json').read_text()); metrics['config']['weights'] = metrics['play'][0]['game'] = HOSTILE
+    (copy.folder/'metrics.json').write_text(json.dumps(metrics)); shutil.rmtree(copy.folder/'play'); (copy.folder/'play').mkdir(); shutil.copy(path, copy.folder/'play')
+    browser.goto(write_report(copy).as_uri()); browser.wait('film && film.cursor')
+    seek(browser, 0); assert HOSTILE in browser.run('$("said").textContent') and browser.run('document.body.textContent').count(HOSTILE) > 2
+    assert browser.run('document.title') == 'run' and browser.run('document.querySelectorAll("img[onerror]").length') == 0 and not browser.problems
 
 
 def test_a_thousand_steps_are_smooth(browser, run, tmp_path):
