@@ -173,7 +173,7 @@ def show_predictions(
     at = np.flatnonzero(tokens == run.vocab.frame)
     pick = 1 + np.argsort(-(codes[1:] != codes[:-1]).sum(1), kind='stable')[::max(1, len(codes) // (2 * n))][:n]
     said = run.vocab.token_code(best[at[pick][:, None] + 1 + np.arange(64)])
-    dream = run.tokenizer.decode(np.maximum(said, 0))
+    dream = run.tokenizer.decode(np.where((said >= 0) & (said < run.tokenizer.n_codes), said, 0)) # (a bad model may say what is no code)
     marks = np.where(dream != episode.frames[pick], 8, 4)
     return show_frames([*episode.frames[pick - 1], *episode.frames[pick], *dream, *marks], [f'{i-1}: {episode.steps[i-1].name}' for i in pick] + ['truth'] * len(pick) + ['expected'] * len(pick) + ['errors'] * len(pick), len(pick))
 

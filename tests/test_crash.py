@@ -42,7 +42,7 @@ def random_moment(rng, p, out, whole_time):
     to_come = [*STAGES, 'end'][[*STAGES, 'end'].index(stage(out)):]
     begin = rng.choice([None, *to_come])
     while begin and p.exitcode is None and stage(out) != begin: time.sleep(.002)
-    p.join(rng.uniform(0, whole_time / 8 if begin else whole_time))
+    p.join(whole_time * (rng.random()**3 / 8 if begin else rng.random()))
 
 
 @pytest.fixture(scope='module')
