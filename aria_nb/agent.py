@@ -234,7 +234,7 @@ def play(
     if budget is not None and not session.baseline: raise ValueError(f'{session.line.game_id} does not say how many actions a person takes, so there can be no budget')
     out = Play(session.line.game_id, win_levels=session.win_levels)
     agent.begin()
-    began, spent = 0, lambda: budget is not None and session.actions - began >= budget * session.baseline[session.levels]
+    began, spent = 0, lambda: budget is not None and session.levels < len(session.baseline) and session.actions - began >= budget * session.baseline[session.levels]
     with tqdm(total=max_actions, desc=out.game, unit='action', disable=not progress, mininterval=1) as bar:
         while session.state != 'WIN' and session.actions < max_actions and not spent():
             frame, level, was_over, t = session.frame, session.levels, session.state == 'GAME_OVER', time.perf_counter()
@@ -283,7 +283,8 @@ class RandomPlayer:
     def __init__(self, seed=0): self.rng = np.random.default_rng(seed)
     def begin(self): self.fresh = True
     def choose(self, available): # (action, x, y)
-        a = int(self.rng.choice(sorted(set(available) - {RESET}) + ([] if self.fresh else [RESET])))
+        keys = sorted(set(available) - {RESET})
+        a = int(self.rng.choice(keys + ([] if self.fresh and keys else [RESET])))
         return (a, int(self.rng.integers(64)), int(self.rng.integers(64))) if a == CLICK else (a, None, None)
     def decide(self, frame, available, over=False): return Decision(RESET, reason='game over') if over else Decision(*self.choose(available), 'random')
     def learn(self, before, d, after, completed, lost): self.fresh = completed or d.action == RESET

@@ -8,7 +8,7 @@ __all__ = ['PUBLISHED', 'Run', 'load_run', 'by_game', 'tokenizer_section', 'mode
            'save_plots', 'model_card', 'publish']
 
 # %% ../nbs/11_evaluation.ipynb #11002
-import io, json, shutil
+import errno, io, json, shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +16,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from .agent import Agent, Play, RandomPlayer, play, show_timeline
-from .files import check_fingerprint, fingerprint, write_json, write_whole
+from .files import PARTS, check_fingerprint, fingerprint, read_json, write_folder, write_json, write_whole
 from .frames import SIZE, save_gif, show_frames
 from .games import GAMES, Session
 from .recordings import Episode
 from .training import Tallies, predict_tokens, show_history, tally, transitions
 from .transformer import get_preset, load_model, merged
-from .vocab import Vocab, encode_episode
+from .vocab import CLICKS, Vocab, encode_episode
 from .vqvae import load_tokenizer, show_reconstructions, tokenizer_metrics
 from .world_model import WorldModel
 
@@ -38,17 +38,28 @@ class Run:
     def world_model(self) -> WorldModel: # a fresh one, with the context the model was trained on
         return WorldModel(self.model, self.vocab, self.tokenizer, self.config.get('clicks', 'pixel'), get_preset(self.config['preset']).size)
 
+def _check_config(path, cfg, spec):
+    "Raise `ValueError` if the settings of a run are not those of its model."
+    if cfg.get('preset') != spec.name: raise ValueError(f"{path} has the preset {cfg.get('preset')!r:.40}, the model {spec.name!r}")
+    clicks = cfg.get('clicks', 'pixel')
+    if clicks not in CLICKS or clicks == 'pixel' and not spec.vocab.get('extras', True): raise ValueError(f'{path}: clicks are {clicks!r:.40}, which this model has no words for')
+    for k in ('games', 'level_seeds'):
+        if not isinstance(cfg.get(k, []), list): raise ValueError(f'{path}: {k} must be a list')
+
 def load_run(
-    folder, # as `aria_train` made it
+    folder, # as `aria_train` made it, whoever ran it: nothing in it is run
     device: str = 'cpu',
+    weights=None, # see `load_model`
 ) -> Run:
-    "Open a run folder; raises `FileNotFoundError` if it holds no trained model."
+    "Open a run folder; raises `FileNotFoundError` if it holds no trained model, `ValueError` if its parts are broken or do not belong together."
     folder = Path(folder)
     if not (folder/'model'/'model.json').exists(): raise FileNotFoundError(f'{folder} holds no trained model (no model/model.json)')
     check_fingerprint(folder)
-    (model, spec), tok = load_model(folder/'model'), load_tokenizer(folder/'tokenizer')
+    (model, spec), tok = load_model(folder/'model', weights), load_tokenizer(folder/'tokenizer')
     if tok.n_codes != spec.vocab['n_codes']: raise ValueError(f"{folder}: the tokenizer has {tok.n_codes} codes, the model's vocabulary {spec.vocab['n_codes']}; they do not belong together")
-    return Run(folder, json.loads((folder/'config.json').read_text()), tok, Vocab(**spec.vocab), merged(model).to(device))
+    config = read_json(folder/'config.json')
+    _check_config(folder/'config.json', config, spec)
+    return Run(folder, config, tok, Vocab(**spec.vocab), merged(model).to(device))
 
 # %% ../nbs/11_evaluation.ipynb #11008
 def by_game(
@@ -167,7 +178,7 @@ def show_predictions(
     at = np.flatnonzero(tokens == run.vocab.frame)
     pick = 1 + np.argsort(-(codes[1:] != codes[:-1]).sum(1), kind='stable')[::max(1, len(codes) // (2 * n))][:n]
     said = run.vocab.token_code(best[at[pick][:, None] + 1 + np.arange(64)])
-    dream = run.tokenizer.decode(np.maximum(said, 0))
+    dream = run.tokenizer.decode(np.where((said >= 0) & (said < run.tokenizer.n_codes), said, 0)) # (a bad model may say what is no code)
     marks = np.where(dream != episode.frames[pick], 8, 4)
     return show_frames([*episode.frames[pick - 1], *episode.frames[pick], *dream, *marks], [f'{i-1}: {episode.steps[i-1].name}' for i in pick] + ['truth'] * len(pick) + ['expected'] * len(pick) + ['errors'] * len(pick), len(pick))
 
@@ -185,7 +196,8 @@ def show_surprise(
     ax.plot(seen, lw=.8)
     for i, s in enumerate(episode.steps[:n]):
         if s.completed or s.lost: ax.axvline(i + 1, color='#4FCC30' if s.completed else '#F93C31', ls=':')
-    ax.set(xlabel='step', ylabel='nats a code', title=f'surprise over {episode.name}; dotted: level completed (green), game over (red)')
+    ax.set(xlabel='step', ylabel='nats a code')
+    ax.set_title(f'surprise over {episode.name}; dotted: level completed (green), game over (red)', parse_math=False) # (a file may have any name)
     return fig
 
 # %% ../nbs/11_evaluation.ipynb #11017
@@ -250,15 +262,16 @@ def publish(
 ) -> Path:
     "Gather a run in a folder that can be shared."
     run, folder = Path(run), Path(folder)
-    folder.mkdir(parents=True)
-    for part in ('tokenizer', 'model'): shutil.copytree(run/part, folder/part)
-    spec = json.loads((folder/'model'/'model.json').read_text())
-    if spec['weights'] and Path(spec['weights']).exists(): spec['weights'] = None # the preset's own, for whoever downloads this
-    write_json(folder/'model'/'model.json', spec)
-    metrics = json.loads((run/'metrics.json').read_text())
+    if folder.exists(): raise FileExistsError(errno.EEXIST, 'is there already', str(folder))
+    metrics = read_json(run/'metrics.json')
     metrics['config'] = {k: v for k, v in metrics['config'].items() if k not in ('recordings', 'weights')} # paths of this machine
-    write_json(folder/'config.json', metrics['config'])
-    write_json(folder/'metrics.json', metrics)
-    write_whole(folder/'README.md', model_card(metrics))
-    write_json(folder/'fingerprint.json', fingerprint(folder))
+    with write_folder(folder) as f:
+        for part in PARTS: (f/part).parent.mkdir(exist_ok=True); shutil.copyfile(run/part, f/part)
+        spec = read_json(f/'model'/'model.json')
+        if spec['weights'] and Path(spec['weights']).exists(): spec['weights'] = None # the preset's own, for whoever downloads this
+        write_json(f/'model'/'model.json', spec)
+        write_json(f/'config.json', metrics['config'])
+        write_json(f/'metrics.json', metrics)
+        write_whole(f/'README.md', model_card(metrics))
+        write_json(f/'fingerprint.json', fingerprint(f))
     return folder

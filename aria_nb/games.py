@@ -8,8 +8,9 @@ __all__ = ['WHITE', 'LIGHT', 'GREY', 'DARK', 'CHARCOAL', 'BLACK', 'PINK', 'RED',
            'solve_mod2', 'Pn01', 'Fl01', 'write_environments', 'GameError', 'within', 'Session']
 
 # %% ../nbs/02_games.ipynb #02002
-import json, logging, tempfile
+import ctypes, json, logging, tempfile
 from collections import deque
+from contextlib import suppress
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -21,7 +22,7 @@ from arc_agi import Arcade, OperationMode
 from arcengine import ARCBaseGame, Camera, GameAction, Level, RenderableUserDisplay
 
 from .frames import SIZE, check_frame
-from .recordings import CLICK, RESET, Line, Recorder, action_id
+from .recordings import CLICK, RESET, Line, Recorder, action_id, check_count, check_game_id
 
 # %% ../nbs/02_games.ipynb #02005
 WHITE, LIGHT, GREY, DARK, CHARCOAL, BLACK, PINK, RED, BLUE, SKY, YELLOW, ORANGE, GREEN, PURPLE = 0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 14, 15
@@ -333,14 +334,16 @@ def within(
     seconds: float,
     f, *args, **kw, # what to call
 ):
-    "Call `f` in a thread of its own; raises `GameError` if it fails, or does not answer in time (it is then left behind)."
+    "Call `f` in a thread of its own; raises `GameError` if it fails, or does not answer in time (it is then told to stop, and left behind)."
     box = {}
     def run():
         try: box['answer'] = f(*args, **kw)
-        except BaseException as e: box['error'] = f'{type(e).__name__}: {e}'     # a game may even call sys.exit
+        except BaseException as e:                                                      # a game may even call sys.exit
+            with suppress(BaseException): box['error'] = type(e).__name__; box['error'] += ': ' + ' '.join(str(e).split())[:300]
     t = Thread(target=run, daemon=True)
     t.start(); t.join(seconds)
     if 'answer' in box: return box['answer']
+    if t.is_alive(): ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(t.ident), ctypes.py_object(SystemExit)) # as soon as it is in Python again
     raise GameError(box.get('error', f'no answer within {seconds:g} s'))
 
 def _arcade(environments, online):
@@ -377,8 +380,8 @@ class Session:
     def over(self): return self.state in ('WIN', 'GAME_OVER')
     def _take(self, r, action, x, y, reasoning):
         "Note what the game answered."
-        try: self.line = Line(r.game_id, [check_frame(f) for f in r.frame], action, x, y, r.state.name, r.levels_completed, r.win_levels,
-                              r.guid, r.full_reset, [action_id(int(a)) for a in r.available_actions], reasoning)
+        try: self.line = Line(check_game_id(r.game_id), [check_frame(f) for f in r.frame], action, x, y, r.state.name, check_count(r.levels_completed, 'levels_completed'),
+                              check_count(r.win_levels, 'win_levels'), r.guid, r.full_reset, [action_id(int(a)) for a in r.available_actions], reasoning)
         except (ValueError, TypeError, AttributeError) as e: raise GameError(f'{self.env.environment_info.game_id} gave no valid answer: {e}') from None
         if self.frame is None and not r.frame: raise GameError(f'{r.game_id} began without a frame')
         if self.recorder: self.recorder.write(self.line)

@@ -8,19 +8,17 @@ __all__ = ['PRESETS', 'PLACES', 'LORA', 'Preset', 'get_preset', 'step_layout', '
            'trained_tensors', 'load_trained', 'save_model', 'load_model', 'merged']
 
 # %% ../nbs/07_transformer.ipynb #07003
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import load_file
 from torch import nn
 from torch.distributed.tensor import DTensor, distribute_tensor
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from .files import write_json, write_tensors
+from .files import from_json, read_json, read_tensors, write_json, write_tensors
 from .vocab import BASE_CODES, FRAME_TOKENS, TEXT_ROWS, Vocab
 
 # %% ../nbs/07_transformer.ipynb #07006
@@ -121,14 +119,22 @@ def new_rows(
 # %% ../nbs/07_transformer.ipynb #07020
 LORA = dict(r=16, lora_alpha=32, lora_dropout=0.05, target_modules=['q_proj', 'k_proj', 'v_proj', 'o_proj'])
 
+def _read_llama(weights, shape, dtype):
+    "A Llama from the hub, a folder or a GGUF file; its sizes are looked at before its tensors."
+    at, gguf = (Path(weights).parent, dict(gguf_file=Path(weights).name)) if str(weights).endswith('.gguf') else (weights, {})
+    config = LlamaConfig.from_pretrained(str(at), **gguf)
+    for k, v in shape.items():
+        if k.endswith(('_size', '_layers', '_heads')) and getattr(config, k) != v: raise ValueError(f'{k} is {getattr(config, k)!r:.40} there, {v} in the preset')
+    return LlamaForCausalLM.from_pretrained(str(at), config=config, dtype=dtype, use_safetensors=True, **gguf)
+
 def _base(preset, weights, dtype, seed):
-    "The pre-trained model, or its exact shape with random weights."
+    "The pre-trained model, or its exact shape with random weights; raises `ValueError` if it cannot be read."
     if weights == 'random':
         torch.manual_seed(seed)
         return LlamaForCausalLM(LlamaConfig(**preset.shape)).to(dtype)
-    if not str(weights).endswith('.gguf'): return AutoModelForCausalLM.from_pretrained(weights or preset.hub, dtype=dtype, use_safetensors=True)
-    model = AutoModelForCausalLM.from_pretrained(str(Path(weights).parent), gguf_file=Path(weights).name, dtype=dtype)
-    model.is_quantized = False                              # not any more: reading made its weights whole
+    try: model = _read_llama(weights or preset.hub, preset.shape, dtype)
+    except Exception as e: raise ValueError(f'the weights {str(weights or preset.hub)!r} cannot be read: {str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__:.200}') from None # (readers of such files raise anything)
+    model.is_quantized = False                              # a GGUF file is, but reading made its weights whole
     return model
 
 def _set_rows(model, rows):
@@ -194,6 +200,9 @@ class ModelSpec:
     weights: str | None = None
     as_described: bool = False
     seed: int = 0
+    def __post_init__(self):
+        get_preset(self.name); Vocab(**self.vocab)
+        if not 0 <= self.seed < 2**63: raise ValueError(f'the seed must be a number from 0 to 2^63 - 1, not {self.seed!r:.40}')
     def build(self, **kw): return build_model(self.name, Vocab(**self.vocab), self.weights, as_described=self.as_described, seed=self.seed, **kw)
 
 def whole(t): "A tensor that may be spread over processes (FSDP), in one piece."; return t.full_tensor() if isinstance(t, DTensor) else t
@@ -212,7 +221,9 @@ def load_trained(
     "Put trained parameters back; raises `ValueError` if they belong to another model."
     own = {n: p for n, p in model.named_parameters() if p.requires_grad}
     wrong = [n for n in own.keys() | tensors.keys() if n not in own or n not in tensors or own[n].shape != tensors[n].shape]
-    if wrong: raise ValueError(f'these weights belong to another model: {len(wrong)} tensors differ, such as {sorted(wrong)[0]}')
+    shape = lambda tensors, n: list(tensors[n].shape) if n in tensors else 'missing'
+    if wrong: n = min(wrong); raise ValueError(f'these weights belong to another model: {len(wrong)} tensors differ, such as {n:.80}: {shape(tensors, n)} in the file, {shape(own, n)} in the model')
+    if bad := [n for n in own if not tensors[n].isfinite().all()]: raise ValueError(f'these weights are broken: {len(bad)} tensors hold what is no number, such as {bad[0]}')
     with torch.no_grad():
         for n, p in own.items(): p.copy_(spread_like(tensors[n].to(p.device), p))
 
@@ -227,12 +238,18 @@ def save_model(
     write_json(Path(folder)/'model.json', asdict(spec))
 
 def load_model(
-    folder, # as `save_model` wrote it
+    folder,       # as `save_model` wrote it, whoever did
+    weights=None, # of the pre-trained model, as for `build_model`; None: the preset's, others only if you name them here
 ): # (model, its spec)
-    "Read a model."
-    spec = ModelSpec(**json.loads((Path(folder)/'model.json').read_text()))
+    "Read a model; raises `ValueError` if the folder holds none."
+    path = Path(folder)/'model.json'
+    spec = from_json(ModelSpec, read_json(path), path)
+    hub = get_preset(spec.name).hub
+    if weights: spec = replace(spec, weights=weights)
+    elif hub and spec.weights not in (None, 'random', hub): raise ValueError(f'{path} begins with the weights {spec.weights!r:.200}; if you trust them, name them (--weights)')
     model = spec.build()
-    load_trained(model, load_file(Path(folder)/'model.safetensors'))
+    try: load_trained(model, read_tensors(path.with_suffix('.safetensors')))
+    except ValueError as e: raise ValueError(f'{folder}: {e}') from None
     return model.eval(), spec
 
 # %% ../nbs/07_transformer.ipynb #07037

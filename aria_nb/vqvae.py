@@ -8,19 +8,17 @@ __all__ = ['TOKENIZERS', 'unique_rows', 'check_frames', 'PatchTokenizer', 'disti
            'show_reconstructions']
 
 # %% ../nbs/04_vqvae.ipynb #04002
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
-from safetensors.torch import load_file
 from torch import nn
 from tqdm import tqdm
 from vector_quantize_pytorch import VectorQuantize
 
-from .files import write_json, write_tensors
+from .files import read_json, read_tensors, write_json, write_tensors
 from .frames import CELLS, COLOURS, SIZE, check_frame, from_patches, show_frames, to_patches
 
 # %% ../nbs/04_vqvae.ipynb #04005
@@ -76,7 +74,10 @@ class PatchTokenizer:
         return from_patches(self.patches[np.asarray(codes).reshape(-1, SIZE)])
     def tensors(self): return {'patches': torch.from_numpy(self.patches)}
     @classmethod
-    def from_tensors(cls, tensors, config): return cls(tensors['patches'].numpy())
+    def from_tensors(cls, tensors, config):
+        p = tensors['patches']
+        if p.dtype != torch.uint8 or p.ndim != 2 or p.shape[1] != SIZE or len(p) == 0 or p.max() >= COLOURS: raise ValueError('patches must be [N, 64] uint8 of colours 0..15')
+        return cls(p.numpy())
 
 # %% ../nbs/04_vqvae.ipynb #04008
 def distinct_frames(
@@ -219,6 +220,9 @@ def tensors(self:VQVAE): return {k: v.contiguous() for k, v in self.state_dict()
 
 @patch(cls_method=True)
 def from_tensors(cls:VQVAE, tensors, config):
+    with torch.device('meta'): claimed = cls(**config).state_dict()  # takes no memory, whatever it claims
+    if {k: v.shape for k, v in claimed.items()} != {k: v.shape for k, v in tensors.items()}: raise ValueError('these settings do not fit the tensors')
+    if not all(v.isfinite().all() for v in tensors.values()): raise ValueError('a tensor holds what is no number')
     model = cls(**config)
     model.load_state_dict(tensors)
     return model.eval()
@@ -234,9 +238,14 @@ def save_tokenizer(
 def load_tokenizer(
     folder, # as `save_tokenizer` wrote it
 ):
-    "Read a tokenizer."
-    cfg = json.loads((Path(folder)/'tokenizer.json').read_text())
-    return TOKENIZERS[cfg['variant']][0].from_tensors(load_file(Path(folder)/'tokenizer.safetensors'), cfg['config'])
+    "Read a tokenizer, whoever wrote it; raises `ValueError` if the folder holds none."
+    path = Path(folder)/'tokenizer.json'
+    cfg, tensors = read_json(path), read_tensors(path.with_suffix('.safetensors'))
+    try:
+        tok = TOKENIZERS[cfg['variant']][0].from_tensors(tensors, cfg['config'])
+        if tok.n_codes != cfg['n_codes']: raise ValueError(f"{cfg['n_codes']!r:.40} codes, but the tensors have {tok.n_codes}")
+    except (ArithmeticError, KeyError, RuntimeError, TypeError, ValueError) as e: raise ValueError(f"{path}: no tokenizer: {str(e).splitlines()[0]:.200}") from None
+    return tok
 
 # %% ../nbs/04_vqvae.ipynb #04028
 def _ratio(a, b): return float(a) / float(b) if b else None

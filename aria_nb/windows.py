@@ -54,9 +54,16 @@ class Corpus:
         with write_folder(folder) as f:
             for name, a in dict(tokens=self.tokens, ends=self.ends, games=np.array(self.games)).items(): np.save(f/f'{name}.npy', a, allow_pickle=False)
     @classmethod
-    def load(cls, folder):
-        a = {n: np.load(Path(folder)/f'{n}.npy', mmap_mode='r' if n == 'tokens' else None, allow_pickle=False) for n in ('tokens', 'ends', 'games')}
-        return cls(a['tokens'], a['ends'], a['games'].tolist())
+    def load(cls,
+        folder, # as `save` wrote it, whoever did
+    ):
+        "Open a corpus, memory-mapped; raises `ValueError` if the folder holds none."
+        folder = Path(folder)
+        try: tokens, ends, games = (np.load(folder/f'{n}.npy', mmap_mode='r', allow_pickle=False) for n in ('tokens', 'ends', 'games'))
+        except (EOFError, OverflowError, TypeError, ValueError) as e: raise ValueError(f'{folder}: {e}') from None
+        if [a.ndim for a in (tokens, ends, games)] != [1, 1, 1] or (tokens.dtype, ends.dtype.kind, games.dtype.kind) != (np.int32, 'i', 'U') or len(ends) != len(games): raise ValueError(f'{folder}: no corpus')
+        if len(ends) == 0 or (np.diff(ends, prepend=0) <= 0).any() or ends[-1] != len(tokens): raise ValueError(f'{folder}: episodes end where there are no tokens')
+        return cls(tokens, ends, games.tolist())
 
 # %% ../nbs/06_windows.ipynb #06012
 class Windows(Dataset):

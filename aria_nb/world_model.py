@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from transformers import DynamicCache
 
 from .frames import CELLS
-from .recordings import CLICK, Step
+from .recordings import CLICK, RESET, Step
 from .transformer import PLACES, GameLlama, step_layout
 from .vocab import FRAME_TOKENS, Vocab, action_tokens, outcome_tokens
 
@@ -143,7 +143,7 @@ def policy(self:WorldModel,
     temperature: float = 1.0,
 ) -> np.ndarray: # [8] probabilities of the action types; 0 for those not offered
     "What a player would do."
-    ids = [a for a in sorted(set(available)) if self.vocab.extras or a < 7]
+    ids = [a for a in sorted(set(available)) if self.vocab.extras or a < 7] or [RESET]
     p = np.zeros(8)
     p[ids] = _temper(self.after_act[[self.vocab.action_token(a) for a in ids]].cpu(), temperature)
     return p

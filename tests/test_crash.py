@@ -1,12 +1,13 @@
 "Nothing lost: a run that is killed at any moment goes on, and ends as if it had not been."
 import json, multiprocessing, os, random, resource, signal, subprocess, sys, time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from aria_nb.demos import make_demos
 
-KILLS = int(os.environ.get('ARIA_KILLS', 6))
+KILLS, SEED = int(os.environ.get('ARIA_KILLS', 6)), int(os.environ.get('ARIA_SEED', 0)) # other seeds kill at other moments
 TRAIN = ['--epochs', '1', '--validation', '*.02.*'] # as in `train`
 
 
@@ -30,6 +31,20 @@ def outcome(out):
         history=history, **{s: {k: v for k, v in metrics[s].items() if k not in timing} for s in ('tokenizer', 'model')})
 
 
+STAGES = dict(tokenizer='tokenizer.json', tokens='tokens/valid', training='model/training.json', evaluation='metrics.json', report='report.html') # and what ends them
+
+def stage(out):
+    "What a run is at, by what it has left."
+    return next((name for name, path in STAGES.items() if not (out/path).exists()), 'end')
+
+def random_moment(rng, p, out, whole_time):
+    "Wait for any moment of the run, or for one in a stage that is still to come; or for the run's end."
+    to_come = [*STAGES, 'end'][[*STAGES, 'end'].index(stage(out)):]
+    begin = rng.choice([None, *to_come])
+    while begin and p.exitcode is None and stage(out) != begin: time.sleep(.002)
+    p.join(whole_time * (rng.random()**3 / 8 if begin else rng.random()))
+
+
 @pytest.fixture(scope='module')
 def demos(tmp_path_factory):
     folder = tmp_path_factory.mktemp('demos')
@@ -45,17 +60,18 @@ def test_killed_at_any_moment_ends_the_same(demos, tmp_path):
     t = time.time(); p = start(tmp_path/'twice'); p.join(); whole_time = time.time() - t
     expected = outcome(tmp_path/'whole')
     assert outcome(tmp_path/'twice') == expected # the same seed, the same run
-    rng, kills, runs = random.Random(0), 0, 0
-    while kills < KILLS:
+    rng, kills, runs = random.Random(SEED), Counter(), 0
+    while kills.total() < KILLS:
         out, runs, cuts = tmp_path/f'killed{runs}', runs + 1, 0
         while True:
             p = start(out)
-            p.join(rng.uniform(0, whole_time) if cuts < 4 and kills < KILLS else None)
+            if cuts < 5 and kills.total() < KILLS: random_moment(rng, p, out, whole_time)
+            else: p.join()
             if p.exitcode is not None: assert p.exitcode == 0; break
-            p.kill(); p.join(); kills, cuts = kills + 1, cuts + 1
+            p.kill(); p.join(); kills[stage(out)] += 1; cuts += 1
         assert outcome(out) == expected
         assert not [q for q in out.rglob('*.new')] and not (out/'checkpoint').exists()
-    print(f'{kills} kills survived, {runs} runs')
+    print(f'{kills.total()} kills survived, {runs} runs; killed in', dict(kills))
 
 
 def command(*args, **kw):

@@ -1,0 +1,220 @@
+"Nothing let in by a shared run: its JSON, tensors and arrays are checked before they are used, and run no code."
+import gzip, json, os, re, resource, struct, subprocess, sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings, strategies as st
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from aria_nb.cli import RunConfig, aria_eval, aria_train, own_config
+from aria_nb.demos import make_demos
+from aria_nb.evaluation import load_run
+from aria_nb.files import fingerprint, write_json, write_tensors
+from aria_nb.training import Trainer, TrainConfig, load_checkpoint
+from aria_nb.transformer import PRESETS, ModelSpec, Preset, build_model, load_model, save_model
+from aria_nb.vocab import Vocab
+from aria_nb.vqvae import PatchTokenizer, VQVAE, load_tokenizer, save_tokenizer
+from aria_nb.windows import Corpus, Windows
+
+EXAMPLES = int(os.environ.get('ARIA_FUZZ', 200)) # inputs of each fuzzer
+fuzz = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+FILES = ['tokenizer/tokenizer.json', 'model/model.json', 'config.json']
+
+def add_short():
+    "A preset that is made in a moment."
+    PRESETS['short'] = Preset(PRESETS['tiny'].shape | dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16), layout=True, size=256, stride=128, tokenizer='exact', checkpointing=False)
+
+@pytest.fixture(scope='module', autouse=True)
+def short():
+    add_short()
+    yield
+    del PRESETS['short']
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory, short):
+    "A run folder as training leaves it, but for the training."
+    out, tok = tmp_path_factory.mktemp('run'), PatchTokenizer(np.arange(64 * 20).reshape(20, 64).astype(np.uint8) % 16)
+    spec = ModelSpec('short', Vocab(20).config)
+    save_tokenizer(tok, out/'tokenizer'); save_model(spec.build(), spec, out/'model')
+    write_json(out/'config.json', vars(RunConfig('recordings', ['*.02.*'], 'short')))
+    load_run(out)
+    return out
+
+def opens_or_refuses(run):
+    "A run opens, or says in one line which file of it is wrong; its settings too."
+    try: own_config(load_run(run))
+    except (ValueError, OSError) as e: assert str(run) in str(e) and '\n' not in str(e) and len(str(e)) < 1000, e
+    else: return True
+
+class changed:
+    "A file of a run with other bytes, for a while."
+    def __init__(self, path, data): self.path, self.data = Path(path), data
+    def __enter__(self): self.was = self.path.read_bytes(); self.path.write_bytes(self.data)
+    def __exit__(self, *_): self.path.write_bytes(self.was)
+
+def with_fields(run, path, **fields): return changed(run/path, json.dumps(json.loads((run/path).read_text()) | fields).encode())
+
+ABSURD = {'tokenizer/tokenizer.json': [dict(variant='evil'), dict(variant=['exact']), dict(n_codes=10**12), dict(n_codes='20'), dict(config=None, variant='original'), dict(variant='original', config=dict(n_codes=10**12)),
+              dict(variant='original', config=dict(hidden=10**9)), dict(variant='original', config=dict(dim=-1)), dict(variant='original', config=dict(hidden=10**40)), dict(variant='original', config=dict(code='rm'))],
+          'model/model.json': [dict(name='evil'), dict(name='../../etc'), dict(name=['short']), dict(vocab=dict(n_codes=10**12)), dict(vocab=dict(n_codes=0)), dict(vocab=dict(n_codes=21)), dict(vocab=dict(n_codes=True)), dict(vocab=7),
+              dict(vocab=dict(kind=['compact'])), dict(vocab=dict(size=1)), dict(seed=10**30), dict(seed=-1), dict(seed='0'), dict(as_described=1), dict(hidden_size=10**12), dict(weights=['x']), dict(name='smollm2-360m', weights='evil/repo')],
+          'config.json': [dict(preset='evil'), dict(preset='tiny'), dict(preset=None), dict(clicks='evil'), dict(clicks=[]), dict(games=7), dict(level_seeds={}), dict(recordings=7), dict(validation=[7]), dict(epochs='1'), dict(seed=-1), dict(batch=-3), dict(lr=0)]}
+
+@pytest.mark.parametrize('name', FILES)
+def test_absurd_settings_are_refused(run, name):
+    for fields in ABSURD[name]:
+        with with_fields(run, name, **fields): assert not opens_or_refuses(run), fields
+
+@pytest.mark.parametrize('name', [*FILES, 'model/model.safetensors', 'tokenizer/tokenizer.safetensors'])
+@pytest.mark.parametrize('data', [b'', b'null', b'[]', b'{}', b'{"a":' * 10**5, b' ' * 2**23, b'\x80\x04K\x01.', struct.pack('<Q', 2**40) + b'{}', struct.pack('<Q', 2**63) + b' ' * 99])
+def test_other_bytes_are_refused(run, name, data):
+    with changed(run/name, data): assert not opens_or_refuses(run)
+
+def test_nothing_is_taken_for_a_claim(run):
+    "Absurd sizes are refused within 1 GiB of address space, beyond what is there."
+    code = f'''
+import resource, sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from test_shared import ABSURD, add_short, opens_or_refuses, with_fields
+add_short()
+used = int(open('/proc/self/statm').read().split()[0]) * 4096
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**30,) * 2)
+for name, cases in ABSURD.items():
+    for fields in cases:
+        with with_fields(Path({str(run)!r}), name, **fields): assert not opens_or_refuses({str(run)!r}), fields
+print('all refused')'''
+    r = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, timeout=300)
+    assert r.stdout.strip() == 'all refused', r.stderr[-2000:]
+
+values = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8) | st.sampled_from([10**12, -1, 'original', 'exact', 'short', 'full', 'smollm2-360m', 'random', '../..', '/']),
+                      lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(['n_codes', 'kind', 'extras', 'hidden', 'dim']), inner, max_size=3), max_leaves=6)
+keys = {f: st.sampled_from(sorted({k for case in ABSURD[f] for k in case} | {'config'})) | st.text(max_size=5) for f in FILES}
+
+@fuzz
+@given(st.sampled_from(FILES).flatmap(lambda f: st.tuples(st.just(f), st.dictionaries(keys[f], values, min_size=1, max_size=3))))
+def test_any_settings(run, change):
+    name, fields = change
+    if fields.get('name') in ('smollm2-135m', 'smollm2-360m'): fields['weights'] = 'evil/repo' # (without it, the preset's own would be asked for at the hub)
+    with with_fields(run, name, **fields): opens_or_refuses(run)
+
+@fuzz
+@given(st.sampled_from([*FILES, 'model/model.safetensors', 'tokenizer/tokenizer.safetensors']), st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=6), st.integers(0, 40)), min_size=1, max_size=3))
+def test_any_damage(run, name, edits):
+    data = (run/name).read_bytes()
+    for at, new, gone in edits: data = data[:at] + new + data[at + gone:]
+    with changed(run/name, data): opens_or_refuses(run)
+
+def test_numbers_that_are_none_are_refused(run):
+    spec, path = ModelSpec('short', Vocab(20).config), run/'model'/'model.safetensors'
+    model = spec.build()
+    next(model.parameters()).data[0, 0] = float('nan')
+    with changed(path, path.read_bytes()):
+        save_model(model, spec, run/'model')
+        with pytest.raises(ValueError, match='no number'): load_run(run)
+
+def test_a_swapped_part_is_named(run, tmp_path):
+    "With a fingerprint, and without one where shapes tell."
+    write_json(run/'fingerprint.json', fingerprint(run))
+    with with_fields(run, 'model/model.json', seed=1), pytest.raises(ValueError, match='model.json is not the one'): load_run(run)
+    os.remove(run/'fingerprint.json')
+    save_tokenizer(PatchTokenizer(np.zeros((21, 64), np.uint8)), tmp_path)
+    with changed(run/'tokenizer/tokenizer.json', (tmp_path/'tokenizer.json').read_bytes()), changed(run/'tokenizer/tokenizer.safetensors', (tmp_path/'tokenizer.safetensors').read_bytes()):
+        with pytest.raises(ValueError, match="21 codes, the model's vocabulary 20"): load_run(run)
+    with with_fields(run, 'model/model.json', vocab=dict(n_codes=513)), pytest.raises(ValueError, match=r'\[\d+, 16\] in the file, \[\d+, 16\] in the model'): load_run(run)
+
+def test_the_original_tokenizer_too(tmp_path):
+    save_tokenizer(VQVAE(n_codes=32, dim=4, hidden=8), tmp_path)
+    load_tokenizer(tmp_path)
+    for config in (dict(n_codes=10**12), dict(hidden=10**9), dict(n_codes=33, dim=4, hidden=8), dict(n_codes=32, dim=4, hidden=0), dict(n_codes='32')):
+        with with_fields(tmp_path, 'tokenizer.json', config=config), pytest.raises(ValueError, match='tokenizer.json: no tokenizer'): load_tokenizer(tmp_path)
+
+@pytest.fixture
+def pretrained(tmp_path, monkeypatch):
+    "A folder of pre-trained weights that brings code, and a preset that fits it."
+    shape = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, intermediate_size=16, vocab_size=49152, max_position_embeddings=64, tie_word_embeddings=True)
+    monkeypatch.setitem(PRESETS, 'hubbed', Preset(shape, 'some/hub', size=256, stride=128))
+    LlamaForCausalLM(LlamaConfig(**shape)).save_pretrained(tmp_path/'weights')
+    ran = tmp_path/'it ran'
+    for module in ('configuration_evil', 'modeling_evil'): (tmp_path/'weights'/f'{module}.py').write_text(f'open({str(ran)!r}, "w")')
+    config = json.loads((tmp_path/'weights'/'config.json').read_text())
+    write_json(tmp_path/'weights'/'config.json', config | dict(auto_map=dict(AutoConfig='configuration_evil.Config', AutoModelForCausalLM='modeling_evil.Model')))
+    yield tmp_path/'weights'
+    assert not ran.exists()
+
+def test_weights_are_only_those_that_the_user_names(pretrained, tmp_path, monkeypatch):
+    spec = ModelSpec('hubbed', Vocab().config, str(pretrained))
+    save_model(spec.build(), spec, tmp_path/'model')
+    with monkeypatch.context() as m:
+        m.setattr(LlamaConfig, 'from_pretrained', lambda *a, **kw: pytest.fail('it was opened'))
+        with pytest.raises(ValueError, match='if you trust them, name them'): load_model(tmp_path/'model')
+    assert load_model(tmp_path/'model', str(pretrained))[1] == spec
+
+@pytest.mark.parametrize('size', ['hidden_size', 'vocab_size', 'num_hidden_layers'])
+def test_weights_of_another_shape_are_refused_first(pretrained, size):
+    with with_fields(pretrained, 'config.json', **{size: 10**9}), pytest.raises(ValueError, match=f'{size} is 1000000000 there'): build_model('hubbed', Vocab(), str(pretrained))
+
+def test_broken_weights_are_refused(pretrained):
+    (pretrained/'model.safetensors').rename(pretrained/'pytorch_model.bin') # a pickle, says its name
+    with pytest.raises(ValueError, match='cannot be read: .*safetensors'): build_model('hubbed', Vocab(), str(pretrained))
+    for k, data in enumerate([b'', b'GGUF', b'GGUF' + struct.pack('<IQQ', 3, 2**60, 2**60), b'GGUF' + struct.pack('<IQQQ', 3, 1, 1, 2**62) + b'a' * 99, b'PK\x03\x04' * 9, os.urandom(999)]):
+        (pretrained/'a.gguf').write_bytes(data)
+        with pytest.raises(ValueError, match='a.gguf.*cannot be read: ') as e: build_model('hubbed', Vocab(), str(pretrained/'a.gguf'))
+        assert '\n' not in str(e.value), k
+
+class Bomb:
+    "What a pickle can do when it is read."
+    def __init__(self, path): self.path = path
+    def __reduce__(self): return open, (str(self.path), 'w')
+
+def test_arrays_are_not_unpickled(tmp_path):
+    Corpus.of([np.arange(9)], ['aaaa']).save(tmp_path/'tokens')
+    for name in ('tokens', 'ends', 'games'):
+        path = tmp_path/'tokens'/f'{name}.npy'
+        good = path.read_bytes()
+        for data in (b'', good[:-1], good.replace(b"(9,)", b"(9999999999999,)"), good.replace(b"(1,)", b"(9999999999999,)"), b'\x80\x04K\x01.'):
+            if data == good: continue
+            with changed(path, data), pytest.raises(ValueError, match='tokens'): Corpus.load(tmp_path/'tokens')
+        with changed(path, good):
+            np.save(path, np.array([Bomb(tmp_path/'it ran')], object), allow_pickle=True)
+            (tmp_path/'it ran').unlink(missing_ok=True)
+            with pytest.raises(ValueError, match='tokens'): Corpus.load(tmp_path/'tokens')
+            assert not (tmp_path/'it ran').exists()
+
+def test_a_strangers_checkpoint(tmp_path):
+    v = Vocab(20)
+    step = [v.frame, *range(20), *[0] * 44, v.act, v.act0 + 1]
+    ds = Windows(Corpus.of([np.array([v.game_start, *step * 12])], ['aaaa']), v, 256, 128)
+    make = lambda: Trainer(build_model('short', v), ds, None, TrainConfig(epochs=1, batch=2), tmp_path)
+    make().fit()
+    done = make(); assert done.state['passes'] == done.passes
+    for fields in (dict(passes='1'), dict(passes=-1), dict(history=[7]), dict(code='rm'), dict(rate=None)):
+        with with_fields(tmp_path, 'checkpoint/state.json', **fields), pytest.raises(ValueError, match='state.json: '): make()
+    for tensors in ({'evil|exp_avg': torch.zeros(3)}, {'exp_avg': torch.zeros(3)}, {'model.norm.weight|exp_avg': torch.zeros(10**6)}):
+        with changed(tmp_path/'checkpoint'/'optimizer.safetensors', b''):
+            write_tensors(tmp_path/'checkpoint'/'optimizer.safetensors', tensors)
+            with pytest.raises(ValueError, match='belongs to another model'): make()
+
+class Tags(HTMLParser):
+    "Every tag and attribute of a page, and what stands in scripts."
+    def __init__(self, page): super().__init__(); self.tags, self.attrs = set(), []; self.feed(page)
+    def handle_starttag(self, tag, attrs): self.tags.add(tag); self.attrs += attrs
+
+def test_hostile_names_and_reasons_come_to_nothing(tmp_path):
+    "Recordings whose file names and reasoning are HTML, formulas and terminal commands: a report that only holds what was meant."
+    folder, evil = tmp_path/'<b>demos', '"><img src=x onerror=alert(1)><script>alert(2)</script>'
+    names = ['$\\frac{$<script>alert(3)<_script>.00.jsonl.gz', '\x1b[2J"onload="alert(4)".01.jsonl.gz', "$\\evil{'><svg onload=alert(5)>.02.jsonl.gz"]
+    folder.mkdir()
+    for path, name in zip(make_demos(tmp_path/'plain', ['pn01'], episodes=3), names):
+        lines = [json.loads(l) for l in gzip.open(path)]
+        for l in lines: l['data']['action_input']['reasoning'] = {'reason': evil, evil: [evil]}; l['data']['guid'] = evil
+        (folder/name).write_bytes(gzip.compress('\n'.join(map(json.dumps, lines)).encode()))
+    aria_train(recordings=str(folder), validation='*.02.*', preset='short', epochs=1, out=str(tmp_path/'<i>run'))
+    for page in (tmp_path/'<i>run').glob('*.html'):
+        seen = Tags(page.read_text())
+        assert not {'svg', 'b', 'i'} & seen.tags and not [a for a in seen.attrs if 'alert' in (a[1] or '') and a[0].startswith('on')], page
+        assert not re.search(r'<script[^>]*>\s*alert', page.read_text()), page
+    broken = tmp_path/'broken'; broken.mkdir(); (broken/'\x1b[2J\n.jsonl').write_text('x'); (broken/'b.jsonl').write_text('x')
+    with pytest.raises(ValueError): aria_train(recordings=str(broken), validation='b*', out=str(tmp_path/'run2'))
