@@ -304,11 +304,12 @@ def search(self:WorldModel,
     width: int = 3,   # paths kept
     clicks: int = 4,  # clicks proposed at each step
     calls: int = 100, # budget: passes through the model
-    known=(),         # frames, as bytes, that lead nowhere
+    known=(),         # states that lead nowhere
+    state=np.ndarray.tobytes, # of a frame: what makes two frames the same state
 ) -> Path | None:
     "The likeliest way to complete the level that imagination finds."
     beam, end = [Path(self.fork(), [], [])], self.context.calls[0] + calls
-    seen = {self.tokenizer.decode(self.last_codes)[0].tobytes(), *known}
+    seen = {state(self.tokenizer.decode(self.last_codes)[0]), *known}
     for _ in range(depth):
         ends, grown = zip(*(p._finish(available, clicks) for p in beam))
         if done := [p for p in ends if p]: return max(done, key=lambda p: p.logp)
@@ -317,8 +318,8 @@ def search(self:WorldModel,
             if len(beam) == width or self.context.calls[0] > end: break
             world = path.world.fork()
             d = world.dream(action)
-            if d.lost > .5 or d.frame.tobytes() in seen: continue
-            seen.add(d.frame.tobytes())
+            if d.lost > .5 or state(d.frame) in seen: continue
+            seen.add(state(d.frame))
             beam.append(Path(world, path.actions + [action], path.dreams + [d], logp))
         if not beam or self.context.calls[0] > end: return None
 
