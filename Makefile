@@ -18,6 +18,7 @@ help:
 	@echo "make export   notebooks -> package"
 	@echo "make readme   nbs/index.ipynb -> README.md"
 	@echo "make execute  run all notebooks and keep their outputs"
+	@echo "make screenshots  the README's pictures, from the run of make demo (needs Chromium)"
 
 $(VENV)/ready: settings.ini setup.py
 	@python=$$($(FIND_PYTHON)) && echo "setting up $(VENV) with $$($$python --version), some minutes" && "$$python" -m venv $(VENV)
@@ -41,4 +42,7 @@ execute: $(VENV)/ready
 	for n in nbs/*.ipynb; do echo $$n; PYTHONWARNINGS=ignore $(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace $$n || exit 1; done
 	$(BIN)/nbdev_clean
 
-.PHONY: help demo test export readme execute
+screenshots: $(VENV)/ready
+	$(BIN)/python tests/screenshots.py runs/demo nbs/images
+
+.PHONY: help demo test export readme execute screenshots

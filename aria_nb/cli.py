@@ -382,7 +382,7 @@ def aria_view(
     run:str=None,         # run folder whose model says what it thinks of the recording
     out:str=None,         # page to write; default: <recording>.html here, or <run>/report.html
     ahead:int=3,          # steps imagined at each step
-    steps:int=1000,       # show so many steps at most
+    steps:int=1000,       # with --run: show so many steps at most
     device:str='cpu',     # cpu, cuda, mps
     seed:int=0,           # nothing here is random; accepted by every command
 ):
@@ -418,6 +418,7 @@ def aria_record(
     if open_: webbrowser.open(server.url)
     server.serve()
     print(*(server.saved or ['Nothing was recorded.']), sep='\n')
+    if server.saved: print(f'To learn from it: aria_train --recordings {server.saved[0].parent} (it needs two recordings or more: one is kept for validation)')
 
 # %% ../nbs/20_cli.ipynb #20026
 def demo_run(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from tqdm import tqdm
 
 from .agent import Agent, Play, RandomPlayer, play, show_timeline
 from .files import PARTS, check_fingerprint, fingerprint, read_json, write_folder, write_json, write_whole
@@ -84,7 +85,7 @@ def model_section(
 ) -> dict:
     "The 'model' section of `metrics.json`; figures that cannot be measured are left out."
     total, games = Tallies(), {}
-    for e in episodes:
+    for e in tqdm(episodes, desc='figures', unit='episode', leave=False):
         tokens = encode_episode(vocab, e.steps, tok.encode(e.frames), clicks)
         t = tally(model, vocab, tokens, np.array([h not in seen for h in transitions(e.steps)]), size, device)
         total, games[e.game] = total + t, games.get(e.game, Tallies()) + t
@@ -236,7 +237,7 @@ def save_plots(
         keep(show_timeline(p).figure, f'play-{p.game}.png')
         save_gif([m.frame for m in p.moments[:400]], out/f'play-{p.game}.gif', scale=4)
 
-# %% ../nbs/11_evaluation.ipynb #11022
+# %% ../nbs/11_evaluation.ipynb #11019
 def _markdown_table(rows): # the first row is the head
     line = lambda r: '| ' + ' | '.join(str(c).replace('|', '/') for c in r) + ' |'
     return '\n'.join([line(rows[0]), line(['---'] * len(rows[0])), *map(line, rows[1:])])

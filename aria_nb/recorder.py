@@ -105,6 +105,7 @@ class GameServer:
     def stop(self): "End what `start` began."; self.server.shutdown(); self.thread.join()
     def __enter__(self): return self.start()
     def __exit__(self, *args): self.stop()
+    def __repr__(self): return f'{self.line.game_id} at {self.url}'
     def _repr_html_(self): return f'<a href="{self.url}" target="_blank">Play {html.escape(self.line.game_id)}</a>'
 
 # %% ../nbs/15_recorder.ipynb #15015
@@ -150,9 +151,10 @@ def step(self:GameServer, ask):
     action, x, y = action_id(ask.get('action')), *(ask.get(k) for k in 'xy')
     if action == CLICK and not all(type(v) is int and 0 <= v < SIZE for v in (x, y)): raise ValueError(f'a click needs whole x and y in 0..63, not {x!r:.20}, {y!r:.20}')
     if action not in (RESET, *self.game.available): raise ValueError(f'{ACTIONS[action]} is not offered here')
+    if action != RESET and self.game.state in ('WIN', 'GAME_OVER'): raise ValueError('the game is over; only RESET goes on')
     level, x, y = self.game.levels, *((x, y) if action == CLICK else (None, None))
     self.line = self.game.step(action, x, y)
-    came = 'level completed' if self.game.levels > level else {'GAME_OVER': 'game over'}.get(self.game.state, '')
+    came = 'level completed' if self.game.levels > level else 'game over' if self.game.state == 'GAME_OVER' else ''
     self.steps.append(action_name(action, x, y) + (f': {came}' if came else ''))
     return self.line
 
@@ -183,7 +185,7 @@ def do(self:GameServer):
 PLAY_STYLE = '''
 .stage{display:grid;grid-template-columns:minmax(16rem,min(78vh,42rem)) minmax(14rem,1fr);gap:1.4rem}@media(max-width:50rem){.stage{grid-template-columns:1fr}}
 .stage.two{grid-template-columns:minmax(12rem,min(70vh,32rem)) minmax(12rem,min(70vh,32rem)) minmax(13rem,1fr)}@media(max-width:60rem){.stage.two{grid-template-columns:1fr 1fr}}
-#frame{cursor:crosshair;touch-action:none}#actions{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.4rem;margin:.3rem 0 .8rem}#actions button{text-align:left}
+figcaption{margin-top:.4rem}#frame{cursor:crosshair;touch-action:none}#actions{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.4rem;margin:.3rem 0 .8rem}#actions button{text-align:left}
 #message{min-height:1.6em;font-weight:600}#steps{max-height:22rem;overflow-y:auto;background:var(--panel);border-radius:.3rem;padding:.4rem .4rem .4rem 3.2rem;margin:.3rem 0;font-variant-numeric:tabular-nums}
 '''
 PLAY = f'''<style>{PLAY_STYLE}</style><h1 id="title"></h1><p id="where"></p><p id="message" role="status"></p>
@@ -207,15 +209,17 @@ async function animate(packed) {
     if (k < n - 1) await sleep(Math.min(80, 1200 / n))
   }
 }
+const offered = (action, a) => action == 0 || (a.available.includes(action) && a.state == "NOT_FINISHED")
 function tell(a) {
   const dream = a.dream
   $("title").textContent = document.title = dream ? `${a.game}, dreamed` : a.game
-  $("where").textContent = `${Math.min(a.levels, a.win_levels)} of ${a.win_levels} levels completed, ${have} actions`
+  $("where").textContent = `${Math.min(a.levels, a.win_levels)} of ${a.win_levels} levels completed, ${have} action${have == 1 ? "" : "s"}`
   $("message").className = a.state == "GAME_OVER" ? "bad" : "good"
   $("message").textContent = a.state == "WIN" ? "Every level is completed." : a.state == "GAME_OVER" ? "Game over. Reset (R) begins the level again." : now && a.levels > now.levels ? `Level ${a.levels} is completed. On to the next.` : ""
   $("file").textContent = dream ? "A dream is not recorded." : `Every step is in ${a.file}`
-  for (const b of $("actions").children) b.disabled = over || !(a.available.includes(+b.value) || b.value == 0)
+  for (const b of $("actions").children) b.disabled = over || !offered(+b.value, a)
   $("dreaming").hidden = !dream
+  if (!now && a.available.includes(6)) $("under").textContent = `Click on the frame; or move a ring with ${[1, 2, 3, 4].some(m => a.available.includes(m)) ? "Shift and " : ""}the arrow keys and press Enter.`
   if (dream) $("under").textContent = `imagined in ${dream.ms.toFixed(0)} ms; P(level complete) ${(100 * dream.goal).toFixed(0)}%, P(game over) ${(100 * dream.lost).toFixed(0)}%`
   now = a
 }
@@ -244,7 +248,7 @@ async function order(what, more = {}) {
   tell(a); await showReal(a.dream)
   if (what == "save") {
     over = true; tell(a)
-    $("message").textContent = a.saved.length ? `Saved: ${a.saved.join(", ")}. You can close this page.` : "Nothing was recorded. You can close this page."
+    $("message").className = "good"; $("message").textContent = a.saved.length ? `Saved: ${a.saved.join(", ")}. You can close this page.` : "Nothing was recorded. You can close this page."
     for (const b of document.querySelectorAll("button")) b.disabled = true
   }
 }
@@ -252,7 +256,7 @@ function enqueue(what, more) {
   if (over) return
   waiting++; queue = queue.then(() => order(what, more)).finally(() => waiting--)
 }
-function act(action, x, y) { if (now && (action == 0 || now.available.includes(action))) enqueue("step", {action, x, y}) }
+function act(action, x, y) { if (now && offered(action, now)) enqueue("step", {action, x, y}) }
 '''
 
 # %% ../nbs/15_recorder.ipynb #15025

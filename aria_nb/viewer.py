@@ -421,6 +421,7 @@ def run_films(
     films = []
     for film in map(to_film, whats):
         e = replace(film.episode, steps=film.episode.steps[:most])
+        if len(film.episode) > most: e.name = f'{e.name} (the first {most} of {len(film.episode)} steps)'
         films.append(Film(e, film.reasons and film.reasons[:most], think(run, e, ahead)))
     return films
 

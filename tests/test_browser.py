@@ -131,7 +131,7 @@ def test_the_command_and_what_a_kill_leaves(browser, tmp_path):
         browser.goto(url); idle(browser)
         for key in ('ArrowUp', 'd', 'r'): browser.key(key)
         idle(browser); p.send_signal(end); said, _ = p.communicate(timeout=30)
-        assert p.returncode == code and (code or said.splitlines()[-1] == str(tmp_path/f'{end}.jsonl'))
+        assert p.returncode == code and (code or said.splitlines()[-2] == str(tmp_path/f'{end}.jsonl'))
         assert [s.name for s in read_episode(tmp_path/f'{end}.jsonl').steps] == ['ACTION1', 'ACTION4', 'RESET', 'end']
         browser.key('ArrowUp'); browser.wait('$("message").textContent.startsWith("The server has ended")')
     browser.problems.clear()
