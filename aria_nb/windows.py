@@ -6,6 +6,7 @@
 __all__ = ['STARTS', 'window_starts', 'Corpus', 'Windows']
 
 # %% ../nbs/06_windows.ipynb #06002
+import io
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from fastcore.basics import patch
 from torch.utils.data import Dataset
 
-from .files import write_folder
+from .files import write_folder, write_whole
 from .vocab import TokenWeights, Vocab, token_weights
 
 # %% ../nbs/06_windows.ipynb #06005
@@ -52,7 +53,10 @@ class Corpus:
         return cls(np.concatenate(episodes).astype(np.int32), np.cumsum([len(e) for e in episodes]), games)
     def save(self, folder):
         with write_folder(folder) as f:
-            for name, a in dict(tokens=self.tokens, ends=self.ends, games=np.array(self.games)).items(): np.save(f/f'{name}.npy', a, allow_pickle=False)
+            for name, a in dict(tokens=self.tokens, ends=self.ends, games=np.array(self.games)).items():
+                data = io.BytesIO()
+                np.save(data, a, allow_pickle=False)
+                write_whole(f/f'{name}.npy', data.getbuffer())
     @classmethod
     def load(cls,
         folder, # as `save` wrote it, whoever did

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from aria_nb.demos import make_demos
+from aria_nb.recordings import read_episode
 
 KILLS, SEED = int(os.environ.get('ARIA_KILLS', 6)), int(os.environ.get('ARIA_SEED', 0)) # other seeds kill at other moments
 TRAIN = ['--epochs', '1', '--validation', '*.02.*'] # as in `train`
@@ -79,13 +80,35 @@ def command(*args, **kw):
     return done.returncode, [l for l in done.stderr.splitlines() if l.startswith('aria_train:')], done.stderr
 
 
-def test_a_full_disk_says_so_and_keeps_what_was_there(demos, tmp_path):
-    "Files may not grow beyond some KiB, as on a full disk: the run stops in one line, and goes on when there is room."
-    full = dict(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
+@pytest.mark.parametrize('room', [1_000, 20_000, 100_000])
+def test_a_full_disk_says_so_and_keeps_what_was_there(demos, tmp_path, room):
+    "No file may grow beyond so many bytes, as on a full disk: the run stops in one line at the tokenizer, the tokens or the checkpoint, leaves nothing by halves, and goes on when there is room."
+    full = dict(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)))
     code, said, stderr = command('--recordings', demos, '--out', tmp_path/'run', *TRAIN, **full)
     assert code == 2 and len(said) == 1 and 'run' in said[0] and 'File too large' in said[0] and 'Traceback' not in stderr, stderr[-2000:]
-    assert not list((tmp_path/'run').rglob('*.new'))
-    assert command('--recordings', demos, '--out', tmp_path/'run', *TRAIN)[0] == 0
+    assert not list((tmp_path/'run').rglob('*.new')) and stage(tmp_path/'run') == {1_000: 'tokenizer', 20_000: 'tokens', 100_000: 'training'}[room]
+    before = {p: p.read_bytes() for p in (tmp_path/'run').rglob('*') if p.is_file()}
+    if room == 100_000: assert command('--recordings', demos, '--out', tmp_path/'run', *TRAIN)[0] == 0
+    assert all(p.read_bytes() == data for p, data in before.items() if p.parent.name == 'tokenizer' or 'tokens' in p.parts)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path):
+    "The disk fills up while a second checkpoint is written: the first is still whole."
+    import torch
+    from aria_nb.training import load_checkpoint, save_checkpoint
+    def attempt(value, room):
+        model = torch.nn.Linear(300, 300)
+        torch.nn.init.constant_(model.weight, value)
+        opt = torch.optim.AdamW(model.parameters())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+        try: save_checkpoint(tmp_path/'checkpoint', model, opt, dict(passes=value))
+        finally: resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        return model, opt
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    model, opt = attempt(1, resource.RLIM_INFINITY)
+    with pytest.raises(OSError, match='File too large'): attempt(2, 50_000)
+    torch.nn.init.constant_(model.weight, 3)
+    assert load_checkpoint(tmp_path/'checkpoint', model, opt) == dict(passes=1) and (model.weight == 1).all() and [p.name for p in tmp_path.iterdir()] == ['checkpoint']
 
 
 def test_a_folder_that_cannot_be_written(demos, tmp_path):
@@ -107,6 +130,18 @@ def test_two_runs_in_one_folder_and_an_interrupt(demos, tmp_path):
         _, stderr = first.communicate(timeout=60)
         assert first.returncode == 130 and 'stopped' in stderr and 'Traceback' not in stderr, stderr[-2000:]
     finally: first.kill()
+
+
+def test_the_demo_twice_is_the_same(tmp_path):
+    "The demo's small version, twice: the same figures, plays, weights and recordings; all but what a clock says."
+    from aria_nb.cli import demo_run
+    clocks = ('seconds', 'tokens_per_second', 'peak_memory_gib', 'ms_per_decision', 'recordings')
+    still = lambda d: {k: still(v) for k, v in d.items() if k not in clocks} if isinstance(d, dict) else [still(v) for v in d] if isinstance(d, list) else d
+    def plays(out): return {p.name: [s.key for s in read_episode(p).steps] for p in sorted((out/'play').iterdir())}
+    a, b = (demo_run(tmp_path/k/'run', games=['fl01'], episodes=3, epochs=1, max_actions=40, plays=1, seed=5) for k in 'ab')
+    assert still(a) == still(b) and len(a['play']) == 8 and a['config']['seed'] == 5
+    assert plays(tmp_path/'a'/'run') == plays(tmp_path/'b'/'run') != {}
+    assert (tmp_path/'a'/'run'/'fingerprint.json').read_text() == (tmp_path/'b'/'run'/'fingerprint.json').read_text()
 
 
 def test_all_broken_recordings_are_named(demos, tmp_path):
