@@ -29,9 +29,10 @@ EDGES = [*range(4), *range(SIZE - 4, SIZE)] # lines of the frame's edge, where c
 class Clock:
     "Learns which rows and columns at the edge of the frame only run down."
     def __init__(self,
-        ticks: int = 6, # changes before a line counts as a clock
-        most: int = 8,  # pixels that one change may concern
-    ): self.ticks, self.most, self.count, self.kinds, self.not_one = ticks, most, Counter(), defaultdict(set), set()
+        ticks: int = 6,     # ticks before a line counts as a clock
+        share: float = .9,  # of its changes that must be ticks
+        most: int = 8,      # pixels that a tick may concern
+    ): self.ticks, self.share, self.most, self.changes = ticks, share, most, defaultdict(Counter)
     def watch(self,
         before: np.ndarray, after: np.ndarray, # frames [64, 64] of one attempt at a level
     ):
@@ -39,12 +40,11 @@ class Clock:
         for line in product((0, 1), EDGES):
             b, a = before.take(line[1], line[0]), after.take(line[1], line[0])
             changed = b != a
-            if not changed.any(): continue
-            self.count[line] += 1
-            self.kinds[line] |= set(zip(b[changed].tolist(), a[changed].tolist()))
-            if changed.sum() > self.most or len(self.kinds[line]) > 1: self.not_one.add(line)
+            kinds = set(zip(b[changed].tolist(), a[changed].tolist()))
+            if kinds: self.changes[line][kinds.pop() if len(kinds) == 1 and changed.sum() <= self.most else None] += 1
     @property
-    def lines(self): return [line for line, n in self.count.items() if n >= self.ticks and line not in self.not_one] # (0, row) or (1, column)
+    def lines(self): # (0, row) or (1, column)
+        return [line for line, c in self.changes.items() if (n := max(c[k] for k in c if k) if any(c) else 0) >= self.ticks and n >= self.share * c.total()]
     def state(self, frame:np.ndarray) -> bytes:
         "A frame as a memory knows it: without the time."
         f = frame.copy()

@@ -131,7 +131,7 @@ def _base(preset, weights, dtype, seed):
     "The pre-trained model, or its exact shape with random weights; raises `ValueError` if it cannot be read."
     if weights == 'random':
         torch.manual_seed(seed)
-        return LlamaForCausalLM(LlamaConfig(**preset.shape)).to(dtype)
+        return LlamaForCausalLM._from_config(LlamaConfig(**preset.shape), dtype=dtype)
     try: model = _read_llama(weights or preset.hub, preset.shape, dtype)
     except Exception as e: raise ValueError(f'the weights {str(weights or preset.hub)!r} cannot be read: {str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__:.200}') from None # (readers of such files raise anything)
     model.is_quantized = False                              # a GGUF file is, but reading made its weights whole
@@ -185,11 +185,12 @@ def count_parameters(
 # %% ../nbs/07_transformer.ipynb #07030
 def recompute_activations(
     model: nn.Module, # of `build_model`, changed in place
+    kept: int = 6,    # of the last layers, whose activations are held all the same
 ):
-    "Trade time for memory in training: all layers but the last drop their activations."
+    "Trade time for memory in training: all layers but the last ones drop their activations."
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={'use_reentrant': False})
     layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
-    layers[-1].gradient_checkpointing = False
+    for layer in layers[-kept:]: layer.gradient_checkpointing = False
 
 # %% ../nbs/07_transformer.ipynb #07033
 @dataclass
