@@ -79,12 +79,10 @@ class Memory:
     deadly: dict = field(default_factory=lambda: defaultdict(set))    # in a state: actions that lost the game
     attempt: Attempt = field(default_factory=Attempt)                 # the one that runs
     attempts: int = 1
-    misled: bool = False                                              # did a sure goal prove none?
     def restart(self): self.attempt = Attempt(); self.attempts += 1
     def note(self, state, d, after, lost): # what came of a decision that did not complete the level
         if lost: self.deadly[state].add(d.key)
         elif state == after: self.futile[state].add(d.key)
-        if d.reason == 'goal': self.misled = True
 
 # %% ../nbs/10_agent.ipynb #10007
 @dataclass
@@ -159,23 +157,17 @@ def _make_plan(view):
     if path: view.memory.attempt.plan = [(s, a, path) for s, a in zip([view.state, *(view.clock.state(d.frame) for d in path.dreams)], path.actions)]
     return path and _follow(view)
 
-def _sure_goal(view, sure=.9):
-    "What surely completes the level, until that proves wrong in it."
-    if view.memory.misled: return
-    options, _ = view.model.proposals(view.available)
-    goals = view.model.goal_scores(options)
-    if goals.max() > sure: return Decision(*options[goals.argmax()], 'goal')
-
 def rule_plan(
     view: View,
     bored: int = 8,      # steps without a new state before a RESET
     patience: int = 80,  # steps of the first attempt at a level before a RESET; a second has twice as many, and so on
+    lost: int = 3,       # the attempt from which on imagination is asked
 ) -> Decision:
-    "Policy with a memory, sure goals, and a search in imagination where the policy goes in circles."
+    "The policy with a memory: new starts where it goes in circles, and a search in imagination when those do not help."
     m, attempt = view.memory, view.memory.attempt
-    if d := _follow(view) or _sure_goal(view): return d
+    if d := _follow(view): return d
     if RESET in view.available and (attempt.stale > bored or attempt.steps > patience * m.attempts): return Decision(RESET, reason='reset')
-    if attempt.visits[view.state] == 2 and (d := _make_plan(view)): return d
+    if m.attempts >= lost and attempt.visits[view.state] == 2 and (d := _make_plan(view)): return d
     m.futile[view.state] |= m.deadly[view.state]
     return sample_policy(view)
 
