@@ -383,18 +383,19 @@ def aria_view(
     out:str=None,         # page to write; default: <recording>.html here, or <run>/report.html
     ahead:int=3,          # steps imagined at each step
     steps:int=1000,       # with --run: show so many steps at most
+    weights:str=None,     # of the pre-trained model, where the run began with others than its preset's
     device:str='cpu',     # cpu, cuda, mps
     seed:int=0,           # nothing here is random; accepted by every command
 ):
     "A page to step through an episode, with what the model thought of it."
     what = Path(run_or_recording)
     if what.is_dir():
-        r = load_run(what, device)
-        own = RunConfig(**{k: v for k, v in r.config.items() if k in RunConfig.__dataclass_fields__})
-        held = read_episodes(own, recording_paths(own)[1]) if Path(own.recordings).exists() else []
+        r = load_run(what, device, weights)
+        own = own_config(r)
+        held = read_episodes(own, recording_paths(own)[1]) if own.recordings and Path(own.recordings).exists() else []
         print(write_report(r, held, out and Path(out)))
     else:
-        films = run_films(load_run(run, device), [what], steps, ahead) if run else [read_film(what)]
+        films = run_films(load_run(run, device, weights), [what], steps, ahead) if run else [read_film(what)]
         print(film_page(films).save(out or what.name.split('.jsonl')[0] + '.html'))
 
 # %% ../nbs/20_cli.ipynb #20024
@@ -407,11 +408,12 @@ def aria_record(
     out:str='recordings',   # folder for the recordings, or one file (.jsonl); none is written over
     port:int=0,             # of the page; 0: a free one
     open_:bool=False,       # open the page in the browser? (--open)
+    weights:str=None,       # of the dream's pre-trained model, where the run began with others than its preset's
     device:str='cpu',       # cpu, cuda, mps
     seed:int=0,             # nothing here is random; accepted by every command
 ):
     "Play a game in the browser; an official-format recording comes out, each step on disk before the next."
-    run = load_run(dream, device) if dream else None
+    run = load_run(dream, device, weights) if dream else None
     begin = (lambda: Dream(run, Session(game, level_seed, environments))) if run else (lambda: Session(game, level_seed, environments, recording_path(out, game)))
     server = GameServer(begin, port)
     print(f'Play at {server.url}\n' + ('A dream is not recorded.' if run else f'Recording to {server.game.recorder.path}') + '\nSave there, or press Ctrl-C here; nothing is lost.', flush=True)

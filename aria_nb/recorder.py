@@ -189,7 +189,7 @@ figcaption{margin-top:.4rem}#frame{cursor:crosshair;touch-action:none}#actions{d
 #message{min-height:1.6em;font-weight:600}#steps{max-height:22rem;overflow-y:auto;background:var(--panel);border-radius:.3rem;padding:.4rem .4rem .4rem 3.2rem;margin:.3rem 0;font-variant-numeric:tabular-nums}
 '''
 PLAY = f'''<style>{PLAY_STYLE}</style><h1 id="title"></h1><p id="where"></p><p id="message" role="status"></p>
-<div class="stage" id="stage"><figure><div class="frame"><canvas id="frame" width="64" height="64" tabindex="0" role="img" aria-label="The game's frame"></canvas><i id="mark" class="mark" hidden></i></div><figcaption id="under"></figcaption></figure>
+<div class="stage" id="stage"><figure><div class="frame"><canvas id="frame" width="64" height="64" tabindex="0" role="img" aria-label="The game's frame"></canvas><span id="mark" class="mark" hidden></span></div><figcaption id="under"></figcaption></figure>
 <figure id="beside" hidden><div class="frame"><canvas id="real" width="64" height="64" role="img" aria-label="The real game's frame"></canvas></div><figcaption id="differ"></figcaption></figure>
 <div><h3>Actions</h3><div id="actions"></div>
 <p id="dreaming" hidden><label><input type="checkbox" id="two"> show the real game beside it</label> <button id="wake">Wake up: back to the real game <kbd>E</kbd></button></p>

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from .agent import REASONS, Play
 from .evaluation import Run, figure_rows, figure_text, play_rows
-from .files import write_whole
+from .files import read_json, write_whole
 from .frames import PALETTE, SIZE, save_gif
 from .recordings import CLICK, RESET, Episode, Line, RecordingError, Step, action_name, read_lines, to_episode
 from .training import show_history
@@ -66,7 +66,7 @@ button,select{font:inherit;color:inherit;background:var(--panel);border:1px soli
 button:hover:enabled{border-color:var(--accent)}button:disabled{opacity:.45}
 kbd{font:.85em ui-monospace,monospace;border:1px solid var(--line);border-radius:.25rem;padding:0 .3em;background:var(--panel)}
 canvas{image-rendering:pixelated;width:100%;aspect-ratio:1;display:block;background:#000}
-figure{margin:0}figcaption,.soft{color:var(--soft);font-size:.85rem}
+figure{margin:0}figcaption{margin-top:.2rem}figcaption,.soft{color:var(--soft);font-size:.85rem}
 .frame{position:relative}.mark{position:absolute;width:4.7%;height:4.7%;transform:translate(-50%,-50%);border:2px solid #fff;outline:2px solid #000;border-radius:50%;pointer-events:none}
 .row{display:flex;gap:.6rem;align-items:center;flex-wrap:wrap}
 table{border-collapse:collapse}td,th{padding:.15rem .6rem;text-align:right;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}td:first-child,th:first-child{text-align:left}
@@ -212,7 +212,7 @@ def film_data(
 # %% ../nbs/14_viewer.ipynb #14031
 FILM_STYLE = '''
 .stage{display:grid;grid-template-columns:minmax(16rem,26rem) minmax(0,1fr);gap:1.2rem;margin-top:.6rem}@media(max-width:50rem){.stage{grid-template-columns:1fr}}
-.pictures{display:grid;grid-template-columns:repeat(3,1fr);gap:.8rem}@media(max-width:50rem){.pictures{grid-template-columns:1fr 1fr}}
+.pictures{display:grid;grid-template-columns:repeat(3,1fr);gap:.8rem}@media(max-width:50rem){.pictures{grid-template-columns:1fr 1fr}}@media(min-width:50rem){.pictures:has([hidden]){grid-template-columns:repeat(4,1fr)}}
 #curve{width:100%;height:7rem;background:var(--panel);border-radius:.3rem;cursor:pointer;display:block}#slider{width:100%;margin:.4rem 0}
 #codes td{font:10px ui-monospace,monospace;padding:0;border:1px solid var(--line);text-align:center;width:12.5%}#codes{width:100%;aspect-ratio:1;table-layout:fixed}#codes .changed{background:var(--accent);color:var(--paper)}
 #options{font-size:.85rem;width:100%}#options td{white-space:nowrap;padding:.15rem .3rem}#options meter{width:3.2rem}#options .taken{font-weight:700}
@@ -224,7 +224,7 @@ FILM = f'''<style>{FILM_STYLE}</style><section id="film" aria-label="Episode">
 <input type="range" id="slider" min="0" value="0" aria-label="Step">
 <div class="row"><button id="back">Level back <kbd>B</kbd></button><button id="previous">Step back <kbd>&larr;</kbd></button><button id="play">Play <kbd>P</kbd></button>
 <button id="next">Step on <kbd>&rarr;</kbd></button><button id="on">Level on <kbd>N</kbd></button></div>
-<div class="stage"><div><figure><div class="frame"><canvas id="real" width="64" height="64" role="img"></canvas><i id="mark" class="mark" hidden></i></div><figcaption id="said"></figcaption></figure>
+<div class="stage"><div><figure><div class="frame"><canvas id="real" width="64" height="64" role="img"></canvas><span id="mark" class="mark" hidden></span></div><figcaption id="said"></figcaption></figure>
 <div class="thought"><h3>What it would do</h3><table id="options"><thead><tr><th scope="col">action</th><th scope="col">probability</th><th scope="col">P(level complete)</th></tr></thead><tbody></tbody></table></div></div>
 <div class="thought"><div class="pictures" id="pictures"></div><h3>Where the next actions lead: imagined (above) and real</h3><div id="futures"></div></div></div></section>'''
 
@@ -455,9 +455,9 @@ def write_report(
     path=None, # file to write; `report.html` in the run's folder unless given
 ) -> Path: # the file
     "Write the page of a run: tables, training curves, the agent's best episodes, pictures, settings."
-    metrics = json.loads((run.folder/'metrics.json').read_text())
+    metrics = read_json(run.folder/'metrics.json')
     films = run_films(run, best_plays(run.folder) or list({e.game: e for e in reversed(list(held))}.values()))
-    curves = show_curves(json.loads((run.folder/'model'/'training.json').read_text())['history'])
+    curves = show_curves(read_json(run.folder/'model'/'training.json')['history'])
     pictures = ''.join(_picture(p.read_bytes(), 'png', p.stem) for p in sorted((run.folder/'plots').glob('*.png')) if p.stem.startswith(('reconstructions', 'predictions')))
     before = f'{metric_tables(metrics)}<h2>How it learned</h2>{curves}<h2>What it thought</h2>'
     after = f'<h2>Pictures</h2>{pictures}<h2>Settings</h2><pre>{html.escape(json.dumps(metrics["config"], indent=1))}</pre>'

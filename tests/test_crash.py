@@ -36,7 +36,8 @@ STAGES = dict(tokenizer='tokenizer.json', tokens='tokens/valid', training='model
 
 def stage(out):
     "What a run is at, by what it has left."
-    return next((name for name, path in STAGES.items() if not (out/path).exists()), 'end')
+    def ended(path): return (out/path).exists() and not (path == 'report.html' and 'learns</title>' in (out/path).read_text()) # (while a model learns, the report shows its curves)
+    return next((name for name, path in STAGES.items() if not ended(path)), 'end')
 
 def random_moment(rng, p, out, whole_time):
     "Wait for any moment of the run, or for one in a stage that is still to come; or for the run's end."

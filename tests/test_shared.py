@@ -199,8 +199,8 @@ def test_a_strangers_checkpoint(tmp_path):
 
 class Tags(HTMLParser):
     "Every tag and attribute of a page, and what stands in scripts."
-    def __init__(self, page): super().__init__(); self.tags, self.attrs = set(), []; self.feed(page)
-    def handle_starttag(self, tag, attrs): self.tags.add(tag); self.attrs += attrs
+    def __init__(self, page): super().__init__(); self.tags, self.attrs = [], []; self.feed(page)
+    def handle_starttag(self, tag, attrs): self.tags.append(tag); self.attrs += attrs
 
 def test_hostile_names_and_reasons_come_to_nothing(tmp_path):
     "Recordings whose file names and reasoning are HTML, formulas and terminal commands: a report that only holds what was meant."
@@ -214,7 +214,7 @@ def test_hostile_names_and_reasons_come_to_nothing(tmp_path):
     aria_train(recordings=str(folder), validation='*.02.*', preset='short', epochs=1, out=str(tmp_path/'<i>run'))
     for page in (tmp_path/'<i>run').glob('*.html'):
         seen = Tags(page.read_text())
-        assert not {'svg', 'b', 'i'} & seen.tags and not [a for a in seen.attrs if 'alert' in (a[1] or '') and a[0].startswith('on')], page
+        assert not {'b', 'i'} & set(seen.tags) and seen.tags.count('svg') <= 1 and not [a for a in seen.attrs if 'alert' in (a[1] or '') and a[0].startswith('on')], page
         assert not re.search(r'<script[^>]*>\s*alert', page.read_text()), page
     broken = tmp_path/'broken'; broken.mkdir(); (broken/'\x1b[2J\n.jsonl').write_text('x'); (broken/'b.jsonl').write_text('x')
     with pytest.raises(ValueError): aria_train(recordings=str(broken), validation='b*', out=str(tmp_path/'run2'))
