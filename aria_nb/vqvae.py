@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['TOKENIZERS', 'unique_rows', 'check_frames', 'PatchTokenizer', 'distinct_frames', 'list_cells', 'fit_exact',
-           'share_codes', 'recombine', 'PlacedTokenizer', 'fit_placed', 'VQVAE', 'frame_shares', 'colour_weights',
-           'pixel_loss', 'code_loss', 'fit_vqvae', 'fit_tokenizer', 'save_tokenizer', 'load_tokenizer',
-           'tokenizer_metrics', 'show_reconstructions']
+           'share_codes', 'recombine', 'PlacedTokenizer', 'fit_placed', 'VQVAE', 'squared_distances', 'frame_shares',
+           'colour_weights', 'pixel_loss', 'code_loss', 'fit_vqvae', 'fit_tokenizer', 'save_tokenizer',
+           'load_tokenizer', 'tokenizer_metrics', 'show_reconstructions']
 
 # %% ../nbs/04_vqvae.ipynb #04002
 import json
@@ -247,6 +247,13 @@ def _batched(f, array, size=64):
     "Apply `f` to batches of a numpy array under no_grad; the results in one array."
     with torch.no_grad(): return np.concatenate([f(torch.from_numpy(array[i:i+size]).long()).cpu().numpy() for i in range(0, len(array), size)])
 
+def squared_distances(
+    z,    # [N, D]
+    book, # [K, D]
+): # [N, K]
+    "How far each vector is from each entry of a codebook."
+    return z.square().sum(1, keepdim=True) - 2 * z @ book.T + book.square().sum(1)
+
 @patch
 def logits(self:VQVAE,
     codes, # [B, 64] long
@@ -261,8 +268,11 @@ def encode(self:VQVAE,
 ) -> np.ndarray: # [B, 64] int64
     "The codes of frames."
     self.eval()
-    dev = self.embedding.weight.device
-    return _batched(lambda f: self.quantizer(self.features(f.to(dev)))[1].reshape(len(f), -1), check_frames(frames))
+    dev, book = self.embedding.weight.device, self.codebook
+    def f(x):
+        with torch.autocast(dev.type, torch.bfloat16): z = self.features(x.to(dev))
+        return squared_distances(z.float().permute(0, 2, 3, 1).reshape(-1, z.shape[1]), book).argmin(1).reshape(len(x), -1)
+    return _batched(f, check_frames(frames))
 
 @patch
 def decode(self:VQVAE,
@@ -317,9 +327,8 @@ def code_loss(
     with torch.autocast(frames.device.type, torch.bfloat16): z = model.features(frames)
     z, target = z.float().permute(0, 2, 3, 1).reshape(-1, z.shape[1]), codes.reshape(-1)
     book = model.codebook.clone()
-    far = z.square().sum(1, keepdim=True) - 2 * z @ book.T + book.square().sum(1)
     model.quantizer._codebook.update_indices(z.detach(), target)
-    return F.cross_entropy(-far, target) + model.config['beta'] * F.mse_loss(z, book[target])
+    return F.cross_entropy(-squared_distances(z, book), target) + model.config['beta'] * F.mse_loss(z, book[target])
 
 def _teach(model, frames, steps, batch, lr):
     "Encoder and codebook learn the codes of `share_codes`, then the decoder learns to read them."
