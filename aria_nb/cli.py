@@ -277,7 +277,7 @@ def aria_train(
     recordings:str=None,           # folder of recordings (.jsonl, .jsonl.gz)
     validation:str='',        # glob of the file names kept out; default: every sixth of each game
     preset:str='tiny',        # tiny, smollm2-135m or smollm2-360m
-    tokenizer:str=None,       # exact or original; default: the preset's
+    tokenizer:str=None,       # exact, placed or original; default: the preset's
     stop_after:str='',        # 'tokenizer': learn only that
     skip_bad:bool=False,      # pass over recordings that cannot be read
     out:str=None,             # run folder; default: runs/<preset>

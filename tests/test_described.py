@@ -32,7 +32,7 @@ def test_the_whole_described_path_runs_small(tmp_path, monkeypatch):
     real = PRESETS['smollm2-360m']
     small = real.shape | dict(hidden_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=96)
     monkeypatch.setitem(PRESETS, 'smollm2-360m', type(real)(**vars(real) | dict(shape=small, size=512, stride=670, epochs=1)))
-    monkeypatch.setattr('aria_nb.vqvae.fit_vqvae.__defaults__', (1, 64, 2e-3, 0, 'cpu'))
+    monkeypatch.setattr('aria_nb.vqvae.fit_vqvae.__defaults__', (20, 16, 4e-3, True, 0, 'cpu'))
     make_demos(tmp_path/'demos', ['pn01'], episodes=3)
     cfg = RunConfig(str(tmp_path/'demos'), ['*.02.*'], 'smollm2-360m', alignment='original', grid='first', start='stride', split='window', as_described=True, weights='random')
     metrics = train_run(cfg, tmp_path/'run')

@@ -7,7 +7,7 @@ import pytest
 
 from aria_nb.recordings import episode_lines, find_recordings, read_episode, read_lines, write_recording
 from aria_nb.vocab import Vocab, decode_tokens, encode_episode
-from aria_nb.vqvae import fit_tokenizer
+from aria_nb.vqvae import fit_tokenizer, tokenizer_metrics
 
 FOLDER = Path(os.environ.get('ARIA_RECORDINGS', Path(__file__).parents[2]/'shared'/'recordings'))
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason='no recordings of real games here')
@@ -40,3 +40,14 @@ def test_action_on_a_line_made_its_frame():
     ep = read_episode(next(FOLDER.glob('explored/ls20*.00.*')))
     assert [s.action for s in ep.steps[:-1]] == [l.action for l in lines[1:]]
     assert all(np.array_equal(s.frame, l.frames[-1]) for s, l in zip(ep.steps, lines))
+
+
+def test_512_codes_lose_nothing_that_was_seen():
+    "Shared among three games by their places, 512 codes are as good as all cells, and do not flicker."
+    plays = [read_episode(next(FOLDER.glob(f'explored/{g}*.00.*'))).frames for g in ('ls20', 'ft09', 'vc33')]
+    frames = np.concatenate(plays)
+    placed, exact, scarce = fit_tokenizer(frames, 'placed'), fit_tokenizer(frames, 'exact'), fit_tokenizer(frames, 'exact', max_codes=512)
+    assert placed.n_codes == 512 < exact.n_codes
+    assert np.array_equal(placed.decode(placed.encode(frames)), frames)
+    m = tokenizer_metrics(placed, plays)
+    assert m['flicker'] == 0 and m['perfect_frames'] == 1 > tokenizer_metrics(scarce, plays)['perfect_frames']
