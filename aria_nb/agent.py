@@ -190,7 +190,7 @@ class Agent:
     "Plays a game by a rule over a world model."
     def __init__(self,
         model: WorldModel,
-        rule: str = 'policy',     # a name of `RULES`
+        rule: str = 'plan',       # a name of `RULES`
         temperature: float = .5,  # of the sampled policy
         seed: int = 0,
         decay: float = .95,       # of the running mean of surprise

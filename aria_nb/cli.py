@@ -316,7 +316,7 @@ def aria_play(
     level_seed:int=0,       # of a bundled game's levels
     max_actions:int=500,    # stop after so many
     budget:float=None,      # stop when a level takes more than this many times a person's actions (official runs: 5)
-    rule:str='policy',      # original, policy or plan
+    rule:str='plan',        # original, policy or plan
     weights:str=None,       # of the pre-trained model, where the run began with others than its preset's
     temperature:float=.5,   # of the policy
     record:str=None,        # recording to write (of one game); default: <run>/play/<game>.seed<seed>.recording.jsonl.gz

@@ -108,7 +108,7 @@ def play_game(
     run: Run | None,     # None: random play
     game: str,           # see `Session`
     seed: int = 0,       # of the player
-    rule: str = 'policy',
+    rule: str = 'plan',
     max_actions: int = 500,
     temperature: float = .5,
     level_seed: int = 0, # of a bundled game's levels
