@@ -59,7 +59,7 @@ def with_fields(run, path, **fields): return changed(run/path, json.dumps(json.l
 
 ABSURD = {'tokenizer/tokenizer.json': [dict(variant='evil'), dict(variant=['exact']), dict(n_codes=10**12), dict(n_codes='20'), dict(config=None, variant='original'), dict(variant='original', config=dict(n_codes=10**12)),
               dict(variant='original', config=dict(hidden=10**9)), dict(variant='original', config=dict(dim=-1)), dict(variant='original', config=dict(hidden=10**40)), dict(variant='original', config=dict(code='rm'))],
-          'model/model.json': [dict(name='evil'), dict(name='../../etc'), dict(name=['short']), dict(vocab=dict(n_codes=10**12)), dict(vocab=dict(n_codes=0)), dict(vocab=dict(n_codes=21)), dict(vocab=dict(n_codes=True)), dict(vocab=7),
+          'model/model.json': [dict(name='evil'), dict(name='../../etc'), dict(name=['short']), dict(vocab={}), dict(vocab=dict(n_codes=10**12)), dict(vocab=dict(n_codes=0)), dict(vocab=dict(n_codes=21)), dict(vocab=dict(n_codes=True)), dict(vocab=7),
               dict(vocab=dict(kind=['compact'])), dict(vocab=dict(size=1)), dict(seed=10**30), dict(seed=-1), dict(seed='0'), dict(as_described=1), dict(hidden_size=10**12), dict(weights=['x']), dict(name='smollm2-360m', weights='evil/repo')],
           'config.json': [dict(preset='evil'), dict(preset='tiny'), dict(preset=None), dict(clicks='evil'), dict(clicks=[]), dict(games=7), dict(level_seeds={}), dict(recordings=7), dict(validation=[7]), dict(epochs='1'), dict(seed=-1), dict(batch=-3), dict(lr=0)]}
 
