@@ -55,7 +55,7 @@ class changed:
     def __enter__(self): self.was = self.path.read_bytes(); self.path.write_bytes(self.data)
     def __exit__(self, *_): self.path.write_bytes(self.was)
 
-def with_fields(run, path, **fields): return changed(run/path, json.dumps(json.loads((run/path).read_text()) | fields).encode())
+def with_fields(run, path, /, **fields): return changed(run/path, json.dumps(json.loads((run/path).read_text()) | fields).encode())
 
 ABSURD = {'tokenizer/tokenizer.json': [dict(variant='evil'), dict(variant=['exact']), dict(n_codes=10**12), dict(n_codes='20'), dict(config=None, variant='original'), dict(variant='original', config=dict(n_codes=10**12)),
               dict(variant='original', config=dict(hidden=10**9)), dict(variant='original', config=dict(dim=-1)), dict(variant='original', config=dict(hidden=10**40)), dict(variant='original', config=dict(code='rm'))],
