@@ -16,7 +16,7 @@ from aria_nb.files import fingerprint, write_json, write_tensors
 from aria_nb.training import Trainer, TrainConfig, load_checkpoint
 from aria_nb.transformer import PRESETS, ModelSpec, Preset, build_model, load_model, save_model
 from aria_nb.vocab import Vocab
-from aria_nb.vqvae import PatchTokenizer, VQVAE, load_tokenizer, save_tokenizer
+from aria_nb.vqvae import VQVAE, PatchTokenizer, PlacedTokenizer, load_tokenizer, save_tokenizer
 from aria_nb.windows import Corpus, Windows
 
 EXAMPLES = int(os.environ.get('ARIA_FUZZ', 200)) # inputs of each fuzzer
@@ -130,6 +130,16 @@ def test_the_original_tokenizer_too(tmp_path):
     load_tokenizer(tmp_path)
     for config in (dict(n_codes=10**12), dict(hidden=10**9), dict(n_codes=33, dim=4, hidden=8), dict(n_codes=32, dim=4, hidden=0), dict(n_codes='32')):
         with with_fields(tmp_path, 'tokenizer.json', config=config), pytest.raises(ValueError, match='tokenizer.json: no tokenizer'): load_tokenizer(tmp_path)
+
+def test_cells_of_no_colour_and_places_of_no_cell_are_refused(tmp_path):
+    good = PatchTokenizer(np.zeros((20, 64), np.uint8)), PlacedTokenizer(np.zeros((20, 64), np.uint8), np.zeros((9, 64), np.int32))
+    bad = [torch.full((20, 64), 16, dtype=torch.uint8), torch.zeros(20, 63, dtype=torch.uint8), torch.zeros(0, 64, dtype=torch.uint8), torch.zeros(20, 64)], [torch.full((9, 64), 20, dtype=torch.int32), torch.full((9, 64), -1, dtype=torch.int32), torch.zeros(9, dtype=torch.int32), torch.zeros(9, 64)]
+    for tok, name, tensors in zip(good, ('patches', 'table'), bad):
+        save_tokenizer(tok, tmp_path)
+        load_tokenizer(tmp_path)
+        for t in tensors:
+            write_tensors(tmp_path/'tokenizer.safetensors', tok.tensors() | {name: t})
+            with pytest.raises(ValueError, match='tokenizer.json: no tokenizer'): load_tokenizer(tmp_path)
 
 @pytest.fixture
 def pretrained(tmp_path, monkeypatch):
