@@ -259,7 +259,7 @@ def command(
                 print(f'{f.__name__}: {one_line(e)}', file=sys.stderr)
                 sys.exit(2)
             except KeyboardInterrupt:
-                print(f'\n{f.__name__}: stopped; what was trained so far is kept, the same command goes on from there', file=sys.stderr)
+                print(f'\n{f.__name__}: stopped; what was done so far is kept (aria_train and aria_demo go on from there)', file=sys.stderr)
                 sys.exit(130)
         return run
     return wrap

@@ -39,11 +39,11 @@ class Run:
     def world_model(self) -> WorldModel: # a fresh one, with the context the model was trained on
         return WorldModel(self.model, self.vocab, self.tokenizer, self.config.get('clicks', 'pixel'), get_preset(self.config['preset']).size)
 
-def _check_config(path, cfg, spec):
+def _check_config(path, cfg, spec, vocab):
     "Raise `ValueError` if the settings of a run are not those of its model."
     if cfg.get('preset') != spec.name: raise ValueError(f"{path} has the preset {cfg.get('preset')!r:.40}, the model {spec.name!r}")
     clicks = cfg.get('clicks', 'pixel')
-    if clicks not in CLICKS or clicks == 'pixel' and not spec.vocab.get('extras', True): raise ValueError(f'{path}: clicks are {clicks!r:.40}, which this model has no words for')
+    if clicks not in CLICKS or clicks == 'pixel' and not vocab.extras: raise ValueError(f'{path}: clicks are {clicks!r:.40}, which this model has no words for')
     for k in ('games', 'level_seeds'):
         if not isinstance(cfg.get(k, []), list): raise ValueError(f'{path}: {k} must be a list')
 
@@ -57,10 +57,11 @@ def load_run(
     if not (folder/'model'/'model.json').exists(): raise FileNotFoundError(f'{folder} holds no trained model (no model/model.json)')
     check_fingerprint(folder)
     (model, spec), tok = load_model(folder/'model', weights), load_tokenizer(folder/'tokenizer')
-    if tok.n_codes != spec.vocab['n_codes']: raise ValueError(f"{folder}: the tokenizer has {tok.n_codes} codes, the model's vocabulary {spec.vocab['n_codes']}; they do not belong together")
+    vocab = Vocab(**spec.vocab)
+    if tok.n_codes != vocab.n_codes: raise ValueError(f"{folder}: the tokenizer has {tok.n_codes} codes, the model's vocabulary {vocab.n_codes}; they do not belong together")
     config = read_json(folder/'config.json')
-    _check_config(folder/'config.json', config, spec)
-    return Run(folder, config, tok, Vocab(**spec.vocab), merged(model).to(device))
+    _check_config(folder/'config.json', config, spec, vocab)
+    return Run(folder, config, tok, vocab, merged(model).to(device))
 
 # %% ../nbs/11_evaluation.ipynb #11008
 def by_game(

@@ -248,8 +248,9 @@ def load_model(
     hub = get_preset(spec.name).hub
     if weights: spec = replace(spec, weights=weights)
     elif hub and spec.weights not in (None, 'random', hub): raise ValueError(f'{path} begins with the weights {spec.weights!r:.200}; if you trust them, name them (--weights)')
-    model = spec.build()
-    try: load_trained(model, read_tensors(path.with_suffix('.safetensors')))
+    try:
+        model = spec.build()
+        load_trained(model, read_tensors(path.with_suffix('.safetensors')))
     except ValueError as e: raise ValueError(f'{folder}: {e}') from None
     return model.eval(), spec
 

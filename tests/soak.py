@@ -1,4 +1,4 @@
-"100,000 decisions: does memory stay flat, does a decision stay as fast? `python tests/soak.py runs/demo` (an hour or so)."
+"100,000 decisions: does memory stay flat, does a decision stay as fast? `python tests/soak.py runs/demo` (half an hour on an idle core). Other programs slow a machine down: so every thousand decisions a fixed piece of work, the yardstick, is timed as well."
 import argparse, json, time
 from itertools import count
 from pathlib import Path
@@ -10,9 +10,20 @@ from aria_nb.agent import Agent
 from aria_nb.evaluation import load_run
 from aria_nb.files import write_json
 from aria_nb.games import GAMES, Session
+from aria_nb.recordings import Step
 
 
 def resident_mib(): return int(next(l for l in open('/proc/self/status') if l.startswith('VmRSS')).split()[1]) / 1024
+
+
+def yardstick(run):
+    "Milliseconds to read the same ten frames anew."
+    world, frame, took = run.world_model(), np.zeros((64, 64), np.uint8), []
+    for _ in range(10):
+        world.reset(); t = time.perf_counter()
+        for _ in range(10): world.see(frame); world.did(Step(frame, 1))
+        took.append(1e3 * (time.perf_counter() - t))
+    return float(np.median(took))
 
 
 def decisions(run, rule, length):
@@ -35,14 +46,17 @@ if __name__ == '__main__':
     p.add_argument('run'); p.add_argument('--decisions', type=int, default=100_000); p.add_argument('--rule', default='policy')
     p.add_argument('--length', type=int, default=500, help='actions a game'); p.add_argument('--json', type=Path, default='soak.json')
     a = p.parse_args()
-    rows, ms = [], []
-    for n, took in enumerate(tqdm(decisions(load_run(a.run), a.rule, a.length), total=a.decisions, unit='decision', mininterval=5), 1):
+    run, rows, ms = load_run(a.run), [], []
+    for n, took in enumerate(tqdm(decisions(run, a.rule, a.length), total=a.decisions, unit='decision', mininterval=5), 1):
         ms.append(took)
         if n % 1000 == 0:
-            rows.append(dict(decisions=n, mib=resident_mib(), ms=float(np.median(ms)))); ms = []
-            write_json(a.json, rows)
+            rows.append(dict(decisions=n, mib=resident_mib(), ms=float(np.median(ms)), yardstick=yardstick(run))); ms = []
+            write_json(a.json, dict(rows=rows))
         if n == a.decisions: break
     after = [r for r in rows if r['decisions'] >= 5000]
-    early, late = (float(np.median([r['ms'] for r in part])) for part in (after[:10], after[-10:]))
-    print(f"{rows[-1]['decisions']} decisions by {a.rule!r}; memory {after[0]['mib']:.0f} MiB after 5,000, most {max(r['mib'] for r in after):.0f} ({max(r['mib'] for r in after) / after[0]['mib'] - 1:+.1%}), "
-          f"last {after[-1]['mib']:.0f}; median decision {early:.1f} ms in the first 10,000 after those, {late:.1f} ms in the last ({late / early - 1:+.1%})")
+    first, last = after[:len(after) // 3], after[-(len(after) // 3):]
+    middle = lambda part, f: float(np.median([f(r) for r in part]))
+    early, late = (middle(part, lambda r: r['ms'] / r['yardstick']) for part in (first, last))
+    most = max(r['mib'] for r in after)
+    print(f"{rows[-1]['decisions']:,} decisions by {a.rule!r}; memory {after[0]['mib']:.0f} MiB after 5,000, most {most:.0f} ({most / after[0]['mib'] - 1:+.1%}); "
+          f"a decision takes {middle(first, lambda r: r['ms']):.1f} ms in the first third after those, {middle(last, lambda r: r['ms']):.1f} ms in the last, {late / early - 1:+.1%} measured by the yardstick")

@@ -16,7 +16,7 @@ from aria_nb.files import fingerprint, write_json, write_tensors
 from aria_nb.training import Trainer, TrainConfig, load_checkpoint
 from aria_nb.transformer import PRESETS, ModelSpec, Preset, build_model, load_model, save_model
 from aria_nb.vocab import Vocab
-from aria_nb.vqvae import PatchTokenizer, VQVAE, load_tokenizer, save_tokenizer
+from aria_nb.vqvae import VQVAE, PatchTokenizer, PlacedTokenizer, load_tokenizer, save_tokenizer
 from aria_nb.windows import Corpus, Windows
 
 EXAMPLES = int(os.environ.get('ARIA_FUZZ', 200)) # inputs of each fuzzer
@@ -55,11 +55,11 @@ class changed:
     def __enter__(self): self.was = self.path.read_bytes(); self.path.write_bytes(self.data)
     def __exit__(self, *_): self.path.write_bytes(self.was)
 
-def with_fields(run, path, **fields): return changed(run/path, json.dumps(json.loads((run/path).read_text()) | fields).encode())
+def with_fields(run, path, /, **fields): return changed(run/path, json.dumps(json.loads((run/path).read_text()) | fields).encode())
 
 ABSURD = {'tokenizer/tokenizer.json': [dict(variant='evil'), dict(variant=['exact']), dict(n_codes=10**12), dict(n_codes='20'), dict(config=None, variant='original'), dict(variant='original', config=dict(n_codes=10**12)),
               dict(variant='original', config=dict(hidden=10**9)), dict(variant='original', config=dict(dim=-1)), dict(variant='original', config=dict(hidden=10**40)), dict(variant='original', config=dict(code='rm'))],
-          'model/model.json': [dict(name='evil'), dict(name='../../etc'), dict(name=['short']), dict(vocab=dict(n_codes=10**12)), dict(vocab=dict(n_codes=0)), dict(vocab=dict(n_codes=21)), dict(vocab=dict(n_codes=True)), dict(vocab=7),
+          'model/model.json': [dict(name='evil'), dict(name='../../etc'), dict(name=['short']), dict(vocab={}), dict(vocab=dict(n_codes=10**12)), dict(vocab=dict(n_codes=0)), dict(vocab=dict(n_codes=21)), dict(vocab=dict(n_codes=True)), dict(vocab=7),
               dict(vocab=dict(kind=['compact'])), dict(vocab=dict(size=1)), dict(seed=10**30), dict(seed=-1), dict(seed='0'), dict(as_described=1), dict(hidden_size=10**12), dict(weights=['x']), dict(name='smollm2-360m', weights='evil/repo')],
           'config.json': [dict(preset='evil'), dict(preset='tiny'), dict(preset=None), dict(clicks='evil'), dict(clicks=[]), dict(games=7), dict(level_seeds={}), dict(recordings=7), dict(validation=[7]), dict(epochs='1'), dict(seed=-1), dict(batch=-3), dict(lr=0)]}
 
@@ -130,6 +130,16 @@ def test_the_original_tokenizer_too(tmp_path):
     load_tokenizer(tmp_path)
     for config in (dict(n_codes=10**12), dict(hidden=10**9), dict(n_codes=33, dim=4, hidden=8), dict(n_codes=32, dim=4, hidden=0), dict(n_codes='32')):
         with with_fields(tmp_path, 'tokenizer.json', config=config), pytest.raises(ValueError, match='tokenizer.json: no tokenizer'): load_tokenizer(tmp_path)
+
+def test_cells_of_no_colour_and_places_of_no_cell_are_refused(tmp_path):
+    good = PatchTokenizer(np.zeros((20, 64), np.uint8)), PlacedTokenizer(np.zeros((20, 64), np.uint8), np.zeros((9, 64), np.int32))
+    bad = [torch.full((20, 64), 16, dtype=torch.uint8), torch.zeros(20, 63, dtype=torch.uint8), torch.zeros(0, 64, dtype=torch.uint8), torch.zeros(20, 64)], [torch.full((9, 64), 20, dtype=torch.int32), torch.full((9, 64), -1, dtype=torch.int32), torch.zeros(9, dtype=torch.int32), torch.zeros(9, 64)]
+    for tok, name, tensors in zip(good, ('patches', 'table'), bad):
+        save_tokenizer(tok, tmp_path)
+        load_tokenizer(tmp_path)
+        for t in tensors:
+            write_tensors(tmp_path/'tokenizer.safetensors', tok.tensors() | {name: t})
+            with pytest.raises(ValueError, match='tokenizer.json: no tokenizer'): load_tokenizer(tmp_path)
 
 @pytest.fixture
 def pretrained(tmp_path, monkeypatch):
