@@ -56,7 +56,7 @@ class Corpus:
             for name, a in dict(tokens=self.tokens, ends=self.ends, games=np.array(self.games)).items():
                 data = io.BytesIO()
                 np.save(data, a, allow_pickle=False)
-                write_whole(f/f'{name}.npy', data.getbuffer())
+                write_whole(f/f'{name}.npy', data.getvalue())
     @classmethod
     def load(cls,
         folder, # as `save` wrote it, whoever did
