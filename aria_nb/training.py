@@ -285,7 +285,7 @@ def fit(self:Trainer):
         return self.fit()
     if self.best is None and self.out and (self.out/'best.safetensors').exists(): self.best = read_tensors(self.out/'best.safetensors')
     if self.best is not None: load_trained(self.plain, self.best)
-    self.plain.eval()
+    self.acc.unwrap_model(self.model, keep_fp32_wrapper=False).eval()         # it computes in its own number format again
     return self.state['history']
 
 @patch

@@ -305,7 +305,7 @@ def search(self:WorldModel,
     clicks: int = 4,  # clicks proposed at each step
     calls: int = 100, # budget: passes through the model
     known=(),         # states that lead nowhere
-    state=np.ndarray.tobytes, # of a frame: what makes two frames the same state
+    state=lambda frame: frame.tobytes(), # what makes two frames the same state
 ) -> Path | None:
     "The likeliest way to complete the level that imagination finds."
     beam, end = [Path(self.fork(), [], [])], self.context.calls[0] + calls
