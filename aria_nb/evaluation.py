@@ -150,6 +150,7 @@ def play_rows(
 
 _plain = ('perplexity', 'perplexity of frames', 'validation loss') # everything else is a share
 
+# %% ../nbs/11_evaluation.ipynb #11013b
 def figure_text(
     v,         # the figure, or None
     what: str, # its name, as `figure_rows` has it

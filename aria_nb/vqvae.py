@@ -54,6 +54,7 @@ def check_cells(
     if t.dtype != dtype or t.ndim != 2 or t.shape[1] != SIZE or len(t) == 0 or t.min() < 0 or t.max() >= below: raise ValueError(f'a tensor must be [N, 64] {dtype} of 0..{below - 1}')
     return t.numpy()
 
+# %% ../nbs/04_vqvae.ipynb #04006b
 class PatchTokenizer:
     "One code for each distinct 8x8 cell; nearest neighbour for cells never seen."
     variant = 'exact'
@@ -352,6 +353,7 @@ def _teach(model, frames, steps, batch, lr):
         return pixel_loss(logits, x[i].to(dev))
     _optimise(model.decoder.parameters(), loss_of, shares, steps, batch, 2 * lr, 'decoder')
 
+# %% ../nbs/04_vqvae.ipynb #04061b
 def _end_to_end(model, frames, steps, batch, lr):
     "All parts at once, as the original."
     x, dev, weights = torch.from_numpy(frames).long(), model.embedding.weight.device, colour_weights(frames)
