@@ -19,7 +19,6 @@ from .recordings import CLICK, UNDO, Step
 TEXT_ROWS = 49152 # rows of SmolLM2's own vocabulary
 BASE_CODES = 512  # codes with an id among the original 523
 MAX_CODES = 2**16 # codes of any vocabulary
-MAX_CODES = 2**16 # codes of any vocabulary
 FRAME_TOKENS = CELLS * CELLS # codes a frame
 VOCABULARIES = {'compact': 0, 'full': TEXT_ROWS}
 
@@ -30,7 +29,6 @@ class Vocab:
         kind: str = 'compact',       # 'compact': game tokens only; 'full': behind SmolLM2's 49,152 rows
         extras: bool = True,         # our tokens after the original 523? without: 512 codes, no clicks, no game over
     ):
-        if type(n_codes) is not int or not 0 < n_codes <= MAX_CODES: raise ValueError(f'a vocabulary has 1 to {MAX_CODES:,} codes, not {n_codes!r:.40}')
         if type(n_codes) is not int or not 0 < n_codes <= MAX_CODES: raise ValueError(f'a vocabulary has 1 to {MAX_CODES:,} codes, not {n_codes!r:.40}')
         if kind not in VOCABULARIES: raise ValueError(f'vocabulary must be one of {sorted(VOCABULARIES)}, not {kind!r}')
         if not extras and n_codes > BASE_CODES: raise ValueError(f'{n_codes} codes do not fit the original 523 tokens')
