@@ -18,6 +18,7 @@ from arcengine import GameAction, GameState
 from fastcore.basics import patch
 from tqdm import tqdm
 
+from .dynamics import Dreamed
 from .frames import SIZE
 from .games import GameError, Session
 from .recordings import CLICK, RESET, Step
@@ -29,7 +30,7 @@ EDGES = [*range(4), *range(SIZE - 4, SIZE)] # lines of the frame's edge, where c
 class Clock:
     "Learns which rows and columns at the edge of the frame only run down."
     def __init__(self,
-        ticks: int = 6,     # ticks before a line counts as a clock
+        ticks: int = 2,     # ticks before a line counts as a clock
         share: float = .9,  # of its changes that must be ticks
         most: int = 8,      # pixels that a tick may concern
     ): self.ticks, self.share, self.most, self.changes = ticks, share, most, defaultdict(Counter)
@@ -70,6 +71,7 @@ class Attempt:
     plan: list = field(default_factory=list)         # (state, action, the `Path` they are of) still to come
     steps: int = 0
     stale: int = 0                                   # steps since a state was new
+    thoughts: int = 0                                # searches so far; one that found nothing counts as four
     def enter(self, state): self.steps += 1; self.stale = 0 if state not in self.visits else self.stale + 1; self.visits[state] += 1
 
 @dataclass
@@ -77,10 +79,13 @@ class Memory:
     "What is known of a level; actions are (action, x, y)."
     futile: dict = field(default_factory=lambda: defaultdict(set))    # in a state: actions that changed nothing
     deadly: dict = field(default_factory=lambda: defaultdict(set))    # in a state: actions that lost the game
+    outcomes: dict = field(default_factory=dict)                      # (state, action): what it led to, as a `Dreamed` that is no dream
     attempt: Attempt = field(default_factory=Attempt)                 # the one that runs
     attempts: int = 1
+    novelty: float = 0.                                               # surprise of the level's first frame, nats a code
     def restart(self): self.attempt = Attempt(); self.attempts += 1
-    def note(self, state, d, after, lost): # what came of a decision that did not complete the level
+    def note(self, state, d, after, lost, frame=None): # what came of a decision that did not complete the level
+        self.outcomes[state, d.key] = Dreamed(frame, 0., float(lost), None)
         if lost: self.deadly[state].add(d.key)
         elif state == after: self.futile[state].add(d.key)
 
@@ -152,9 +157,10 @@ def _follow(view):
 
 def _make_plan(view):
     "Search for a way and begin it."
-    visits = view.memory.attempt.visits
-    path = view.model.search([a for a in view.available if a != RESET], known=[s for s in visits if visits[s] > 1], state=view.clock.state)
-    if path: view.memory.attempt.plan = [(s, a, path) for s, a in zip([view.state, *(view.clock.state(d.frame) for d in path.dreams)], path.actions)]
+    a = view.memory.attempt
+    path = view.model.search([a for a in view.available if a != RESET], known=[s for s in a.visits if a.visits[s] > 1], state=view.clock.state, outcomes=view.memory.outcomes)
+    a.thoughts += 1 if path else 4
+    if path: a.plan = [(s, a, path) for s, a in zip([view.state, *(view.clock.state(d.frame) for d in path.dreams)], path.actions)]
     return path and _follow(view)
 
 def rule_plan(
@@ -162,12 +168,15 @@ def rule_plan(
     bored: int = 8,      # steps without a new state before a RESET
     patience: int = 80,  # steps of the first attempt at a level before a RESET; a second has twice as many, and so on
     lost: int = 3,       # the attempt from which on imagination is asked
+    novel: float = .15,  # nats a code: a level whose first frame surprises more was never shown, and is thought about at once, if there are `dynamics`
+    thoughts: int = 12,  # searches in an attempt, before the policy plays on
 ) -> Decision:
-    "The policy with a memory: new starts where it goes in circles, and a search in imagination when those do not help."
+    "The policy with a memory: new starts where it goes in circles, and a search in imagination where nothing was ever shown, or when those do not help."
     m, attempt = view.memory, view.memory.attempt
     if d := _follow(view): return d
     if RESET in view.available and (attempt.stale > bored or attempt.steps > patience * m.attempts): return Decision(RESET, reason='reset')
-    if m.attempts >= lost and attempt.visits[view.state] == 2 and (d := _make_plan(view)): return d
+    new_here = view.model.dynamics and m.novelty > novel and attempt.thoughts < thoughts
+    if (new_here or m.attempts >= lost and attempt.visits[view.state] == 2) and (d := _make_plan(view)): return d
     m.futile[view.state] |= m.deadly[view.state]
     return sample_policy(view)
 
@@ -209,7 +218,9 @@ class Agent:
         over: bool = False,      # is the game lost?
     ) -> Decision:
         "What to do now."
-        self.surprise = self.model.see(frame).surprise
+        seen = self.model.see(frame)
+        self.surprise = seen.surprise
+        if self.memory.attempts == 1 and not self.memory.attempt.steps: self.memory.novelty = seen.novelty
         offered = sorted(set(available) - {RESET}) + ([] if self.fresh and set(available) - {RESET} else [RESET])
         state = self.clock.state(frame)
         self.memory.attempt.enter(state)
@@ -229,7 +240,7 @@ def learn(self:Agent,
     if completed: self.memory = Memory()
     elif d.action == RESET: self.memory.restart()
     else:
-        self.memory.note(self.clock.state(before), d, self.clock.state(after), lost)
+        self.memory.note(self.clock.state(before), d, self.clock.state(after), lost, after)
         if not lost: self.clock.watch(before, after)
     self.fresh = completed or d.action == RESET
 

@@ -130,24 +130,32 @@ def _watched(run, steps): # a world model that has seen these steps, the last on
     world.see(steps[-1].frame)
     return world
 
+class _Pixels:
+    "Imagines like a `WorldModel`, in pixels."
+    def __init__(self, dynamics, frame): self.dynamics, self.frame = dynamics, frame
+    def dream(self, action): self.frame = self.dynamics.imagine(self.frame, [action])[0].frame; return self
+
 def bench_imagine(run=None, starts=30, depth=10, **_) -> dict | None: # `run`: an `aria_nb.evaluation.Run`
-    "Imagined frames: one code after another against all at once."
+    "Imagined frames: one code after another against all at once, and against pixels if the run has `dynamics`."
     if run is None: return None
     episodes = [read_episode(p) for p in find_recordings(run.config['recordings']) if any(p.match(g) for g in run.config['validation'])]
-    took, dreams, truth = {True: [], False: []}, {True: [], False: []}, []
+    ways = dict(autoregressive=lambda w, a: w.dream(a, parallel=False), parallel=lambda w, a: w.dream(a)) | (dict(pixels=lambda w, a: w.dream(a)) if run.dynamics else {})
+    took, dreams, truth = {w: [] for w in ways}, {w: [] for w in ways}, []
     for k in range(starts):
         steps = episodes[k % len(episodes)].steps
         at = int(np.random.default_rng(k).integers(12, len(steps) - depth))
         truth.append([s.frame for s in steps[at + 1:at + depth + 1]])
-        for parallel in took:
-            world, frames = _watched(run, steps[at - 12:at + 1]), []
+        for name, dream in ways.items():
+            world, frames = _Pixels(run.dynamics, steps[at].frame) if name == 'pixels' else _watched(run, steps[at - 12:at + 1]), []
             for s in steps[at:at + depth]:
-                t = time.perf_counter(); frames.append(world.dream((s.action, s.x, s.y), parallel).frame); took[parallel].append(time.perf_counter() - t)
-            dreams[parallel].append(frames)
-    right = {p: (np.array(d) == np.array(truth)).all((2, 3)).mean(0) for p, d in dreams.items()} # [depth]
-    deep = {f'perfect_at_{d}': float(right[True][d - 1]) for d in (1, 5, 10) if d <= depth}
-    return dict(ratio=float(np.median(took[False]) / np.median(took[True])), perfect_parallel=float(right[True][0]), perfect_autoregressive=float(right[False][0]),
-                same=float((np.array(dreams[True]) == np.array(dreams[False])).all((2, 3)).mean()), ms=1e3 * float(np.median(took[True])), **deep, starts=starts)
+                t = time.perf_counter(); frames.append(dream(world, (s.action, s.x, s.y)).frame); took[name].append(time.perf_counter() - t)
+            dreams[name].append(frames)
+    right = {w: (np.array(d) == np.array(truth)).all((2, 3)).mean(0) for w, d in dreams.items()} # [depth]
+    times = {w: float(np.median(t)) for w, t in took.items()}
+    deep = {f'{w}_at_{d}': float(right[w][d - 1]) for w in ways for d in (1, 5, 10) if d <= depth}
+    pixels = dict(pixels_ratio=times['autoregressive'] / times['pixels'], pixels_ms=1e3 * times['pixels'], perfect_pixels=float(right['pixels'][0])) if run.dynamics else {}
+    return dict(ratio=times['autoregressive'] / times['parallel'], perfect_parallel=float(right['parallel'][0]), perfect_autoregressive=float(right['autoregressive'][0]),
+                same=float((np.array(dreams['parallel']) == np.array(dreams['autoregressive'])).all((2, 3)).mean()), ms=1e3 * times['parallel'], **pixels, **deep, starts=starts)
 
 # %% ../nbs/12_bench.ipynb #12019
 def bench_limit(**_) -> dict: # append_share, prefill_share of what a plain matrix product reaches

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['METRIC_KEYS', 'RunConfig', 'versions', 'open_folder', 'own_config', 'recording_paths', 'read_episodes',
-           'stage_tokenizer', 'stage_tokens', 'stage_model', 'train_run', 'finish_run', 'option_parser', 'one_line',
-           'check_device', 'command', 'default_validation', 'aria_train', 'aria_play', 'aria_eval', 'aria_bench',
-           'aria_view', 'aria_record', 'demo_run', 'aria_demo']
+           'stage_tokenizer', 'stage_tokens', 'stage_model', 'stage_dynamics', 'train_run', 'finish_run',
+           'option_parser', 'one_line', 'check_device', 'command', 'default_validation', 'aria_train', 'aria_play',
+           'aria_eval', 'aria_bench', 'aria_view', 'aria_record', 'demo_run', 'aria_demo']
 
 # %% ../nbs/20_cli.ipynb #20002
 import json, os, platform, shutil, sys, time, webbrowser
@@ -25,8 +25,9 @@ from tqdm import tqdm
 from . import __version__
 from .bench import bench_table, run_benchmarks
 from .demos import make_demos, split_episodes
-from .evaluation import load_run, model_section, play_game, publish, save_plots, text_table, tokenizer_section
-from .files import fingerprint, from_json, only_run, read_json, write_json
+from .dynamics import DynamicsConfig, distinct_moves, dynamics_metrics, fit_dynamics, load_dynamics, save_dynamics
+from .evaluation import by_game, load_run, model_section, play_game, publish, save_plots, text_table, tokenizer_section
+from .files import fingerprint, from_json, only_run, read_json, write_folder, write_json
 from .games import GAMES, GameError, Session
 from .recordings import RecordingError, find_recordings, read_episode
 from .recorder import Dream, GameServer, recording_path
@@ -56,6 +57,7 @@ class RunConfig:
     vocabulary: str = 'compact' # or 'full': see `aria_nb.vocab.Vocab`
     outcome: float = TokenWeights.outcome # see `aria_nb.vocab.TokenWeights`; the original: 0
     as_described: bool = False  # the original's model exactly: see `aria_nb.transformer.build_model`
+    dynamics: float = 0.        # passes over the distinct transitions, to imagine in pixels as well: see `aria_nb.dynamics`; 0: none
     weights: str | None = None  # hub name, folder or GGUF file of the pre-trained model, or 'random'
     skip_bad: bool = False      # pass over recordings that cannot be read?
     level_seeds: list = field(default_factory=lambda: [0]) # of bundled games, that were demonstrated
@@ -66,6 +68,7 @@ class RunConfig:
         for k in ('epochs', 'batch', 'lr'):
             v = getattr(self, k)
             if v is not None and not 0 < v < 1e9: raise ValueError(f'{k} must be more than 0, not {v}')
+        if not 0 <= self.dynamics < 1e6: raise ValueError(f'dynamics must be 0 or more passes, not {self.dynamics}')
         if not all(isinstance(v, str) for v in self.validation): raise ValueError('validation must be patterns of file names')
         if self.as_described: self.vocabulary, self.clicks, self.outcome = 'full', 'none', 0.
         self.tokenizer = self.tokenizer or get_preset(self.preset).tokenizer
@@ -168,6 +171,18 @@ def stage_model(out, cfg, vocab, tok, train, valid, device):
         write_json(out/'model'/'training.json', cost)
     return model, cost
 
+# %% ../nbs/20_cli.ipynb #20010b
+def stage_dynamics(out, cfg, train, held, seen, device):
+    "Train the dynamics, or find them; returns their section of `metrics.json`."
+    if not (out/'dynamics.json').exists():
+        t = time.time()
+        d = load_dynamics(out/'dynamics', device) if (out/'dynamics').exists() else fit_dynamics(distinct_moves(train), DynamicsConfig(passes=cfg.dynamics, seed=cfg.seed), device, out)
+        with write_folder(out/'dynamics') as folder: save_dynamics(d, folder)
+        write_json(out/'fingerprint.json', fingerprint(out))
+        figures = dynamics_metrics(d, held, seen) | dict(games={g: dynamics_metrics(d, es, seen) for g, es in by_game(held).items()})
+        write_json(out/'dynamics.json', figures | dict(seconds=time.time() - t))
+    return read_json(out/'dynamics.json')
+
 # %% ../nbs/20_cli.ipynb #20012
 def train_run(
     cfg: RunConfig,
@@ -197,7 +212,9 @@ def _train_run(cfg, out, stop_after, device):
     metrics = dict(tokenizer=section, config=config)
     if corpora:
         seen = {h for e in train for h in transitions(e.steps)}
+        if cfg.dynamics: metrics['dynamics'] = stage_dynamics(out, cfg, train, held, seen, device)
         metrics['model'] = model_section(model.eval(), vocab, tok, held, seen, cfg.clicks, get_preset(cfg.preset).size, device) | {k: v for k, v in cost.items() if k != 'history'}
+        for left in out.glob('dynamics-checkpoint*'): shutil.rmtree(left, ignore_errors=True)
         old = read_json(out/'metrics.json') if (out/'metrics.json').exists() else {}
         metrics['play'] = old.get('play', [])
     write_json(out/'metrics.json', metrics)
@@ -291,6 +308,7 @@ def aria_train(
     split:str='episode',      # 'window': validate on windows that overlap the training ones
     vocabulary:str='compact', # 'full': keep the text rows
     as_described:bool=False,  # the original's model exactly
+    dynamics:float=0.,        # passes over the distinct transitions, to imagine in pixels as well (20 or so); 0: none
     weights:str=None,         # hub name, folder or GGUF file of the pre-trained model, or 'random'
     device:str='cpu',         # cpu, cuda, mps
     seed:int=0,               # of everything random
@@ -298,7 +316,7 @@ def aria_train(
     "Learn games from a folder of recordings; a run that was cut off goes on."
     held = [validation] if validation else default_validation(find_recordings(recordings))
     cfg = RunConfig(str(Path(recordings).resolve()), held, preset, tokenizer, epochs, batch, lr, alignment, grid, clicks, start, split, vocabulary,
-                    as_described=as_described, weights=weights, skip_bad=skip_bad, seed=seed)
+                    as_described=as_described, dynamics=dynamics, weights=weights, skip_bad=skip_bad, seed=seed)
     out = Path(out or f'runs/{preset}')
     metrics = train_run(cfg, out, stop_after, device)
     if metrics is None: return

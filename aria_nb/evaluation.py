@@ -17,7 +17,8 @@ import numpy as np
 from tqdm import tqdm
 
 from .agent import Agent, Play, RandomPlayer, play, show_timeline
-from .files import PARTS, check_fingerprint, fingerprint, read_json, write_folder, write_json, write_whole
+from .dynamics import Dynamics, load_dynamics
+from .files import check_fingerprint, fingerprint, read_json, write_folder, write_json, write_whole
 from .frames import SIZE, save_gif, show_frames
 from .games import GAMES, Session
 from .recordings import Episode
@@ -36,8 +37,9 @@ class Run:
     tokenizer: object
     vocab: Vocab
     model: object
+    dynamics: Dynamics | None = None
     def world_model(self) -> WorldModel: # a fresh one, with the context the model was trained on
-        return WorldModel(self.model, self.vocab, self.tokenizer, self.config.get('clicks', 'pixel'), get_preset(self.config['preset']).size)
+        return WorldModel(self.model, self.vocab, self.tokenizer, self.config.get('clicks', 'pixel'), get_preset(self.config['preset']).size, self.dynamics)
 
 def _check_config(path, cfg, spec, vocab):
     "Raise `ValueError` if the settings of a run are not those of its model."
@@ -61,7 +63,7 @@ def load_run(
     if tok.n_codes != vocab.n_codes: raise ValueError(f"{folder}: the tokenizer has {tok.n_codes} codes, the model's vocabulary {vocab.n_codes}; they do not belong together")
     config = read_json(folder/'config.json')
     _check_config(folder/'config.json', config, spec, vocab)
-    return Run(folder, config, tok, vocab, merged(model).to(device))
+    return Run(folder, config, tok, vocab, merged(model).to(device), load_dynamics(folder/'dynamics', device) if (folder/'dynamics').exists() else None)
 
 # %% ../nbs/11_evaluation.ipynb #11008
 def by_game(
@@ -127,7 +129,9 @@ _rows = [('tokenizer', 'pixel_accuracy', 'pixels right', None), ('tokenizer', 'p
          ('tokenizer', 'flicker', 'flicker', None), ('tokenizer', 'codebook_use', 'codes used', None),
          ('model', 'frame_accuracy', 'frame tokens right', 'frame_copy'), ('model', 'changed_cell_accuracy', 'changed cells right', None), ('model', 'perfect_next_frames', 'next frames without error', None),
          ('model', 'perfect_next_frames_unseen', '... on transitions never seen', None), ('model', 'action_type_accuracy', 'action types right', None), ('model', 'action_accuracy', 'actions right, place included', 'action_repeat'),
-         ('model', 'perplexity', 'perplexity', None), ('model', 'frame_perplexity', 'perplexity of frames', None), ('model', 'level_accuracy', 'completed levels foreseen (recall)', None), ('model', 'level_precision', '... of those foreseen, real', None), ('model', 'val_loss', 'validation loss', None)]
+         ('model', 'perplexity', 'perplexity', None), ('model', 'frame_perplexity', 'perplexity of frames', None), ('model', 'level_accuracy', 'completed levels foreseen (recall)', None), ('model', 'level_precision', '... of those foreseen, real', None), ('model', 'val_loss', 'validation loss', None),
+         ('dynamics', 'perfect_next_frames', 'next frames without error, imagined in pixels', None), ('dynamics', 'perfect_next_frames_unseen', '... on transitions never seen, in pixels', None),
+         ('dynamics', 'changed_pixel_accuracy', 'changed pixels imagined right', None), ('dynamics', 'level_accuracy', 'completed levels imagined (recall)', None), ('dynamics', 'level_precision', '... of those imagined, real', None)]
 
 def figure_rows(
     metrics: dict, # as `metrics.json`
@@ -269,7 +273,7 @@ def publish(
     metrics = read_json(run/'metrics.json')
     metrics['config'] = {k: v for k, v in metrics['config'].items() if k not in ('recordings', 'weights')} # paths of this machine
     with write_folder(folder) as f:
-        for part in PARTS: (f/part).parent.mkdir(exist_ok=True); shutil.copyfile(run/part, f/part)
+        for part in fingerprint(run): (f/part).parent.mkdir(exist_ok=True); shutil.copyfile(run/part, f/part)
         spec = read_json(f/'model'/'model.json')
         if spec['weights'] and Path(spec['weights']).exists(): spec['weights'] = None # the preset's own, for whoever downloads this
         write_json(f/'model'/'model.json', spec)
