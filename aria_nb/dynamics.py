@@ -151,8 +151,8 @@ class DynamicsConfig:
     lr: float = 2e-3     # peak
     seed: int = 0
     def __post_init__(self):
-        for k in ('width', 'far_width', 'near', 'depth', 'batch'):
-            if not 0 < getattr(self, k) <= 4096: raise ValueError(f'{k} must be 1 to 4096, not {getattr(self, k)!r:.40}')
+        for k, most in dict(width=256, far_width=512, near=8, depth=16, batch=4096).items():
+            if not 0 < getattr(self, k) <= most: raise ValueError(f'{k} must be 1 to {most}, not {getattr(self, k)!r:.40}')
         if self.far_width % 32: raise ValueError(f'far_width must be a multiple of 32, not {self.far_width}')
     def build(self): torch.manual_seed(self.seed); return PixelNet(self.width, self.far_width, self.near, self.depth)
 
