@@ -15,7 +15,6 @@ from typing import get_args, get_type_hints
 
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 
 # %% ../nbs/00_files.ipynb #00005
 @contextmanager
@@ -43,7 +42,10 @@ def write_whole(
             raise
 
 def write_json(path, data): "Write JSON, whole or not at all."; write_whole(path, json.dumps(data, indent=1, allow_nan=False, default=lambda v: v.item()))
-def write_tensors(path, tensors:dict): "Write tensors as safetensors, whole or not at all."; write_whole(path, save(tensors))
+def write_tensors(path, tensors:dict):
+    "Write tensors as safetensors, whole or not at all."
+    from safetensors.torch import save      # here, since torch takes a second to import, and a game's own process (notebook 02) needs none
+    write_whole(path, save(tensors))
 
 # %% ../nbs/00_files.ipynb #00008
 MAX_JSON = 2**22 # bytes of a JSON file
@@ -97,6 +99,7 @@ def read_tensors(
     path, # as `write_tensors` wrote it, whoever did
 ) -> dict: # name -> tensor
     "Read tensors; raises `ValueError` naming a file that is no safetensors."
+    from safetensors.torch import load_file
     with naming_errors(path):
         try: return load_file(path)
         except SafetensorError as e: raise ValueError(f'{path}: {e}') from None

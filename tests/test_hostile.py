@@ -93,7 +93,7 @@ def test_a_recording_that_cannot_be_written_is_named():
     assert e.value.filename == '/dev/full' and 'space' in e.value.strerror
 
 GAME = '''
-import sys, time
+import os, re, sys, time
 import numpy as np
 from aria_nb.games import Pn01
 class Unspeakable(Exception):
@@ -109,6 +109,10 @@ class Zz99(Pn01):
 HOSTILE = { # what it does from its fourth step on; what it paints; what is said of it
     'raises': ('raise RuntimeError("boom")', 'super().paint()', 'zz99'), 'leaves': ('sys.exit(3)', 'super().paint()', 'zz99'), 'hangs': ('time.sleep(5)', 'super().paint()', 'no answer within 1 s'),
     'spins': ('any(False for _ in iter(int, 1))', 'super().paint()', 'no answer within 1 s'), 'cannot say why': ('raise Unspeakable', 'super().paint()', 'zz99'), 'speaks to the terminal': (r'raise SystemExit("a\x1b[2J\n" * 999)', 'super().paint()', 'zz99'),
+    'holds the interpreter': ('re.match("(a+)+$", "a" * 60 + "b")', 'super().paint()', 'no answer within 2 s'), 'ends its process': ('os._exit(3)', 'super().paint()', 'its process ended (exit code 3)'),
+    'is killed': ('os.kill(os.getpid(), 9)', 'super().paint()', 'its process ended (exit code -9)'), 'closes every file': ('os.closerange(0, 99)', 'super().paint()', 'zz99'),
+    'answers itself': ('[os.write(k, b"[1]\\n") for k in range(3, 30) if os.path.exists(f"/proc/self/fd/{k}") and os.readlink(f"/proc/self/fd/{k}").startswith("pipe")]', 'super().paint()', 'zz99'),
+    'answers without end': ('[os.write(k, b"x" * 2**20) for _ in range(40) for k in range(3, 30) if os.path.exists(f"/proc/self/fd/{k}") and os.readlink(f"/proc/self/fd/{k}").startswith("pipe")]', 'super().paint()', 'zz99'),
     'takes all memory': ('[0] * 2**50', 'super().paint()', 'zz99'), 'paints too little': ('self.bad = True', 'super().paint()[:5] if hasattr(self, "bad") else super().paint()', 'zz99'),
     'paints nothing': ('self.bad = True', 'None if hasattr(self, "bad") else super().paint()', 'zz99'), 'paints other colours': ('self.bad = True', 'super().paint() + 99 * hasattr(self, "bad")', 'colours must be 0..15')}
 
