@@ -25,7 +25,7 @@ def naming_errors(path):
 
 def write_whole(
     path,              # file to write; its folder is made if need be
-    data: bytes | str,
+    data: bytes | str, # half letters (lone surrogates) of a text become ?
 ):
     "Write a file, whole or not at all; raises `OSError` naming it."
     path = Path(path)
@@ -35,7 +35,7 @@ def write_whole(
         try:
             tmp.unlink(missing_ok=True)                        # a stranger's folder may have a link of that name
             with open(tmp, 'xb') as f:
-                f.write(data.encode('utf-8') if isinstance(data, str) else data); f.flush(); os.fsync(f.fileno())
+                f.write(data.encode('utf-8', 'replace') if isinstance(data, str) else data); f.flush(); os.fsync(f.fileno())
             os.replace(tmp, path)
         except BaseException:
             with suppress(OSError): tmp.unlink()

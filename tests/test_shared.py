@@ -13,9 +13,10 @@ from aria_nb.cli import RunConfig, aria_eval, aria_train, aria_view, own_config
 from aria_nb.demos import make_demos
 from aria_nb.evaluation import load_run, publish, read_metrics
 from aria_nb.files import fingerprint, write_json, write_tensors
+from aria_nb.games import Session
 from aria_nb.training import Trainer, TrainConfig, load_checkpoint
 from aria_nb.transformer import PRESETS, ModelSpec, Preset, build_model, load_model, save_model
-from aria_nb.viewer import write_report
+from aria_nb.viewer import film_page, read_film, write_report
 from aria_nb.vocab import Vocab
 from aria_nb.vqvae import VQVAE, PatchTokenizer, PlacedTokenizer, load_tokenizer, save_tokenizer
 from aria_nb.windows import Corpus, Windows
@@ -300,6 +301,19 @@ class Tags(HTMLParser):
     "Every tag and attribute of a page, and what stands in scripts."
     def __init__(self, page): super().__init__(); self.tags, self.attrs = [], []; self.feed(page)
     def handle_starttag(self, tag, attrs): self.tags.append(tag); self.attrs += attrs
+
+@pytest.mark.parametrize('evil', ['</script><script>alert(1)</script>', '<!--<script>', ']]></style><b>', '"\'`${alert(1)}', '\u2028\u2029\x00\x1b[2J', '\ud800</script>', '__proto__', '&lt;b&gt;'])
+def test_every_text_of_a_recording_stays_text(tmp_path, evil):
+    "In the reason, id, state and summary of a recording, and in its file's name: the page has its own two scripts, and its data say the very same words."
+    path = tmp_path/(re.sub('[/\x00]', '_', evil).encode('utf-8', 'surrogatepass').decode('utf-8', 'surrogateescape') + '.jsonl')
+    with Session('pn01', record=tmp_path/'plain.jsonl') as s: s.step(6, 8, 8); s.step(6, 8, 8)
+    lines = [json.loads(l) for l in (tmp_path/'plain.jsonl').read_text().splitlines()]
+    for l in lines: l['data'] |= dict(guid=evil, state=evil, card_id=evil, tags=[evil]); l['data']['action_input']['reasoning'] = evil; l[evil] = evil
+    path.write_text('\n'.join(map(json.dumps, lines)))
+    page = film_page([read_film(path)]).save(tmp_path/'page.html').read_text()
+    seen = Tags(page)
+    assert seen.tags.count('script') == 2 and 'b' not in seen.tags and page.count('</script>') == 2
+    assert json.loads(page.split('id="data">')[1].split('</script>')[0])['episodes'][0]['steps'][0]['reason'] == evil
 
 def test_hostile_names_and_reasons_come_to_nothing(tmp_path):
     "Recordings whose file names and reasoning are HTML, formulas and terminal commands: a report that only holds what was meant."
