@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['WHITE', 'LIGHT', 'GREY', 'DARK', 'CHARCOAL', 'BLACK', 'PINK', 'RED', 'BLUE', 'SKY', 'YELLOW', 'ORANGE', 'GREEN',
            'PURPLE', 'MOVES', 'TILE', 'KEY_COLOURS', 'RULES', 'GAMES', 'SeededGame', 'carve_maze', 'search', 'Lk01',
-           'solve_mod2', 'Pn01', 'Fl01', 'write_environments', 'GameError', 'within', 'Answer', 'Session']
+           'solve_mod2', 'Pn01', 'Fl01', 'write_environments', 'GameError', 'within', 'Score', 'Answer', 'Session']
 
 # %% ../nbs/02_games.ipynb #02002
 import ctypes, json, logging, os, sys, tempfile
@@ -23,7 +23,7 @@ from fastcore.basics import patch
 from arc_agi import Arcade, OperationMode
 from arcengine import ARCBaseGame, Camera, GameAction, GameState, Level, RenderableUserDisplay
 
-from .files import check_figures, from_json
+from .files import from_json
 from .frames import SIZE, check_frame
 from .recordings import CLICK, MAX_LINE, RESET, Line, Recorder, action_id, check_count, check_game_id
 
@@ -379,6 +379,17 @@ class _Here:
 
 # %% ../nbs/02_games.ipynb #02048
 @dataclass
+class Score:
+    "What the official scorecard says of a play."
+    rhae: float         # 0..115
+    levels: int
+    actions: int
+    level_actions: list # actions a level
+    baseline: list      # of a person
+    def __post_init__(self):
+        if not all(type(n) is int for n in self.level_actions + self.baseline): raise ValueError('actions must be whole numbers')
+
+@dataclass
 class Answer:
     "What a game in another process answered."
     name: str
@@ -394,7 +405,7 @@ class Answer:
     def __post_init__(self):
         if self.state not in GameState.__members__: raise ValueError(f'{self.state!r:.40} is no state')
         self.state = GameState[self.state]
-        check_figures(self.score, 'score', ['level_actions', 'baseline'])
+        from_json(Score, self.score, 'score')
 
 def _serve():
     "Play a game for the process at the other end of stdin and stdout; what the game prints goes to stderr."
@@ -416,7 +427,8 @@ class _Apart:
     world = None
     def __init__(self, game, seed, environments, timeout):
         path = os.pathsep.join(p or os.getcwd() for p in sys.path)
-        self.process = Popen([sys.executable, '-P', '-c', 'from aria_nb.games import _serve; _serve()'], stdin=PIPE, stdout=PIPE, env=os.environ | dict(PYTHONPATH=path))
+        self.process = Popen([sys.executable, '-P', '-c', 'from aria_nb.games import _serve; _serve()'], stdin=PIPE, stdout=PIPE, env=os.environ | dict(PYTHONPATH=path),
+                             start_new_session=True)   # Ctrl-C is for this process
         self.timeout = 60 + timeout                    # to import, on a busy machine
         self._hear()
         self.timeout = timeout + 1                     # the other side says itself what is late, unless it cannot
