@@ -256,6 +256,7 @@ const differing = (a, b) => a.reduce((s, v, i) => s + (v != b[i]), 0)
 
 # %% ../nbs/14_viewer.ipynb #14035
 CURVE = '''
+const COLOURS = new Map(Object.entries(DATA.reasons)) // (a reason may be any word)
 const across = t => film.n < 2 ? 500 : 1000 * t / (film.n - 1)
 function svg(tag, attributes) {
   const e = document.createElementNS("http://www.w3.org/2000/svg", tag)
@@ -267,14 +268,14 @@ function drawCurve() {
   $("curve").replaceChildren(svg("polyline", {points: film.curve.map((v, t) => `${across(t)},${88 - 84 * v / most}`).join(" "), fill: "none", stroke: "currentColor", "stroke-width": 1.2, "vector-effect": "non-scaling-stroke"}))
   film.steps.forEach((s, t) => {
     if (s.completed || s.lost) $("curve").append(line(across(t), s.completed ? "var(--good)" : "var(--bad)", {"stroke-dasharray": s.lost ? "3 3" : "none"}))
-    if (s.reason) $("curve").append(svg("rect", {x: across(t) - 400 / film.n, y: 93, width: 800 / film.n, height: 7, fill: DATA.reasons[s.reason] || "#888"}))
+    if (s.reason) $("curve").append(svg("rect", {x: across(t) - 400 / film.n, y: 93, width: 800 / film.n, height: 7, fill: COLOURS.get(s.reason) || "#888"}))
   })
   film.cursor = line(0, "var(--accent)", {"stroke-width": 3}); $("curve").append(film.cursor)
   const done = film.steps.filter(s => s.completed).length, lost = film.steps.filter(s => s.lost).length
   const what = film.own ? `surprise, at most ${most.toFixed(2)} nats a code` : `pixels that changed, at most ${most}`
   $("curve").setAttribute("aria-label", `Curve over ${film.n} steps: ${what}. ${done} levels completed, ${lost} games lost.`)
   $("legend").textContent = `${what}; levels completed (${done}) green, games lost (${lost}) red and broken. `
-  for (const r of new Set(film.steps.map(s => s.reason))) if (DATA.reasons[r]) { element("span", "\\u25a0 ", $("legend")).style.color = DATA.reasons[r]; element("span", r + "  ", $("legend")) }
+  for (const r of new Set(film.steps.map(s => s.reason))) if (COLOURS.get(r)) { element("span", "\\u25a0 ", $("legend")).style.color = COLOURS.get(r); element("span", r + "  ", $("legend")) }
 }
 '''
 
