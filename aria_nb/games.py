@@ -5,24 +5,27 @@
 # %% auto #0
 __all__ = ['WHITE', 'LIGHT', 'GREY', 'DARK', 'CHARCOAL', 'BLACK', 'PINK', 'RED', 'BLUE', 'SKY', 'YELLOW', 'ORANGE', 'GREEN',
            'PURPLE', 'MOVES', 'TILE', 'KEY_COLOURS', 'RULES', 'GAMES', 'SeededGame', 'carve_maze', 'search', 'Lk01',
-           'solve_mod2', 'Pn01', 'Fl01', 'write_environments', 'GameError', 'within', 'Session']
+           'solve_mod2', 'Pn01', 'Fl01', 'write_environments', 'GameError', 'within', 'Score', 'Answer', 'Session']
 
 # %% ../nbs/02_games.ipynb #02002
-import ctypes, json, logging, tempfile
+import ctypes, json, logging, os, sys, tempfile
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
+from subprocess import PIPE, Popen, TimeoutExpired
 from threading import Thread
 
 import numpy as np
 from fastcore.basics import patch
 from arc_agi import Arcade, OperationMode
-from arcengine import ARCBaseGame, Camera, GameAction, Level, RenderableUserDisplay
+from arcengine import ARCBaseGame, Camera, GameAction, GameState, Level, RenderableUserDisplay
 
+from .files import from_json
 from .frames import SIZE, check_frame
-from .recordings import CLICK, RESET, Line, Recorder, action_id, check_count, check_game_id
+from .recordings import CLICK, MAX_LINE, RESET, Line, Recorder, action_id, check_count, check_game_id
 
 # %% ../nbs/02_games.ipynb #02005
 WHITE, LIGHT, GREY, DARK, CHARCOAL, BLACK, PINK, RED, BLUE, SKY, YELLOW, ORANGE, GREEN, PURPLE = 0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 14, 15
@@ -346,6 +349,8 @@ def within(
     if t.is_alive(): ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(t.ident), ctypes.py_object(SystemExit)) # as soon as it is in Python again
     raise GameError(box.get('error', f'no answer within {seconds:g} s'))
 
+
+# %% ../nbs/02_games.ipynb #02046
 def _arcade(environments, online):
     "The official toolkit, quiet and offline unless asked otherwise."
     log = logging.getLogger('aria_nb.arcade')
@@ -354,6 +359,102 @@ def _arcade(environments, online):
     folder = Path(environments) if environments else _bundled_folder()
     if not folder.is_dir(): raise GameError(f'no folder {folder}')
     return Arcade(operation_mode=OperationMode.OFFLINE, environments_dir=str(folder), logger=log, recordings_dir=tempfile.gettempdir())
+class _Here:
+    "A game in this process."
+    def __init__(self, game, seed, environments, timeout, online=False):
+        self.arcade, self.timeout = _arcade(environments, online), timeout
+        self.env = within(timeout, self.arcade.make, game, seed=seed)
+        if self.env is None or self.env.observation_space is None: raise GameError(f'game {game!r} cannot be opened; there are {", ".join(sorted(e.game_id for e in self.arcade.available_environments)) or "none"}')
+        self.world, info, self.first = getattr(self.env, '_game', None), self.env.environment_info, self.env.observation_space
+        self.name, self.baseline = info.game_id, self.world.baseline_actions if isinstance(self.world, SeededGame) else info.baseline_actions or []
+        info.baseline_actions = self.baseline
+    def step(self, action, data, reasoning): return within(self.timeout, self.env.step, GameAction.from_id(action), data=data, reasoning=reasoning)
+    def score(self):
+        card = self.arcade.get_scorecard(self.env.scorecard_id)
+        run = card.environments[0].runs[0] if card and card.environments and card.environments[0].runs else None
+        if run is None: return dict(rhae=0., levels=0, actions=0, level_actions=[], baseline=self.baseline)
+        return dict(rhae=run.score, levels=run.levels_completed, actions=run.actions, level_actions=list(run.level_actions or []), baseline=self.baseline)
+    def close(self): pass
+
+
+# %% ../nbs/02_games.ipynb #02048
+@dataclass
+class Score:
+    "What the official scorecard says of a play."
+    rhae: float         # 0..115
+    levels: int
+    actions: int
+    level_actions: list # actions a level
+    baseline: list      # of a person
+    def __post_init__(self):
+        if not all(type(n) is int for n in self.level_actions + self.baseline): raise ValueError('actions must be whole numbers')
+
+@dataclass
+class Answer:
+    "What a game in another process answered."
+    name: str
+    game_id: str
+    frame: list
+    state: str
+    levels_completed: int
+    win_levels: int
+    guid: str | None
+    full_reset: bool
+    available_actions: list
+    score: dict
+    def __post_init__(self):
+        if self.state not in GameState.__members__: raise ValueError(f'{self.state!r:.40} is no state')
+        self.state = GameState[self.state]
+        from_json(Score, self.score, 'score')
+
+def _serve():
+    "Play a game for the process at the other end of stdin and stdout; what the game prints goes to stderr."
+    asked, out, host = sys.stdin, os.fdopen(os.dup(1), 'w'), None
+    os.dup2(2, 1); sys.stdin = open(os.devnull)
+    print('{}', file=out, flush=True)                  # ready
+    for line in asked:
+        try:
+            if host: r = host.step(**json.loads(line))
+            else: host = _Here(**json.loads(line)); r = host.first
+            d = {k: getattr(r, k) for k in ('game_id', 'levels_completed', 'win_levels', 'guid', 'full_reset', 'available_actions')}
+            said = json.dumps(d | dict(name=host.name, frame=[np.asarray(f).tolist() for f in r.frame], state=r.state.name, score=host.score()), default=int)
+        except Exception as e: said = json.dumps(dict(error=str(e) if isinstance(e, GameError) else f'no valid answer: {e}'[:300]))
+        print(said, file=out, flush=True)
+
+# %% ../nbs/02_games.ipynb #02049
+class _Apart:
+    "A game in a process of its own."
+    world = None
+    def __init__(self, game, seed, environments, timeout):
+        path = os.pathsep.join(p or os.getcwd() for p in sys.path)
+        self.process = Popen([sys.executable, '-P', '-c', 'from aria_nb.games import _serve; _serve()'], stdin=PIPE, stdout=PIPE, env=os.environ | dict(PYTHONPATH=path),
+                             start_new_session=True)   # Ctrl-C is for this process
+        self.timeout = 60 + timeout                    # to import, on a busy machine
+        self._hear()
+        self.timeout = timeout + 1                     # the other side says itself what is late, unless it cannot
+        try: self.first = self._ask(game=game, seed=seed, environments=str(environments), timeout=timeout)
+        except GameError: self.close(); raise
+        self.name, self.baseline = self.first.name, self.first.score['baseline']
+    def _hear(self):
+        "The next answer, as JSON has it; raises `GameError` if none comes, and then ends the process."
+        try:
+            text = within(self.timeout, self.process.stdout.readline, MAX_LINE)
+            if not text.endswith(b'\n'): raise GameError('its answer is too long' if text else f'its process ended (exit code {self.process.wait(5)})')
+            return json.loads(text)
+        except (GameError, TimeoutExpired, ValueError, RecursionError) as e:
+            self.close()
+            raise e if isinstance(e, GameError) else GameError('its process says what is no answer') from None
+    def _ask(self, **request):
+        with suppress(OSError): os.write(self.process.stdin.fileno(), json.dumps(request).encode() + b'\n') # (if it has ended, no answer will come)
+        said = self._hear()
+        if isinstance(said, dict) and 'error' in said: raise GameError(' '.join(str(said['error']).split())[:400])
+        try: answer = from_json(Answer, said, 'its process')
+        except ValueError as e: raise GameError(str(e)) from None
+        self.scored = answer.score
+        return answer
+    def step(self, action, data, reasoning): return self._ask(action=action, data=data, reasoning=None)
+    def score(self): return self.scored
+    def close(self): self.process.kill(); self.process.wait()
 
 # %% ../nbs/02_games.ipynb #02038
 class Session:
@@ -367,22 +468,21 @@ class Session:
         timeout: float = 60., # seconds in which the game must answer
     ):
         if environments is None and not online and game.split('-')[0] not in GAMES: raise GameError(f'no bundled game {game!r}; there are {", ".join(GAMES)}; others need --environments')
-        self.arcade, self.timeout = _arcade(environments, online), timeout
-        self.env = within(timeout, self.arcade.make, game, seed=seed)
-        if self.env is None or self.env.observation_space is None: raise GameError(f'game {game!r} cannot be opened; there are {", ".join(sorted(e.game_id for e in self.arcade.available_environments)) or "none"}')
-        self.world = getattr(self.env, '_game', None) # the arcengine game, where it runs here
-        if isinstance(self.world, SeededGame): self.env.environment_info.baseline_actions = self.world.baseline_actions
+        self.host = _Apart(game, seed, environments, timeout) if environments else _Here(game, seed, None, timeout, online)
+        self.world = self.host.world # the arcengine game, where it runs here
         self.recorder, self.actions, self.frame, self.levels, self.win_levels = Recorder(record) if record else None, 0, None, 0, 0
-        self._take(self.env.observation_space, RESET, None, None, None)
+        self._take(self.host.first, RESET, None, None, None)
     @property
-    def baseline(self): return self.env.environment_info.baseline_actions or [] # actions a level
+    def baseline(self): return self.host.baseline # actions a level
+    @property
+    def env(self): return self.host.env # the toolkit's, where the game runs here
     @property
     def over(self): return self.state in ('WIN', 'GAME_OVER')
     def _take(self, r, action, x, y, reasoning):
         "Note what the game answered."
         try: self.line = Line(check_game_id(r.game_id), [check_frame(f) for f in r.frame], action, x, y, r.state.name, check_count(r.levels_completed, 'levels_completed'),
                               check_count(r.win_levels, 'win_levels'), r.guid, r.full_reset, [action_id(int(a)) for a in r.available_actions], reasoning)
-        except (ValueError, TypeError, AttributeError) as e: raise GameError(f'{self.env.environment_info.game_id} gave no valid answer: {e}') from None
+        except (ValueError, TypeError, AttributeError) as e: raise GameError(f'{self.host.name} gave no valid answer: {e}') from None
         if self.frame is None and not r.frame: raise GameError(f'{r.game_id} began without a frame')
         if self.recorder: self.recorder.write(self.line)
         self.state = r.state.name
@@ -390,6 +490,7 @@ class Session:
             self.frame, self.levels, self.win_levels, self.available = self.line.frames[-1], r.levels_completed, r.win_levels, self.line.available
         return self.line
     def close(self):
+        self.host.close()
         if self.recorder: self.recorder.close()
     def __enter__(self): return self
     def __exit__(self, *args): self.close()
@@ -403,8 +504,8 @@ def step(self:Session,
 ) -> Line: # what the game answered
     "Do one action; raises `GameError` if the game fails."
     data = dict(x=int(x), y=int(y)) if action == CLICK else {}
-    name = self.env.environment_info.game_id
-    try: r = within(self.timeout, self.env.step, GameAction.from_id(action), data=data, reasoning=reasoning)
+    name = self.host.name
+    try: r = self.host.step(action, data, reasoning)
     except GameError as e: raise GameError(f'{name} failed at action {action} {data or ""}: {e}') from None
     if r is None: raise GameError(f'{name} failed at action {action} {data or ""}')
     self.actions += 1
@@ -414,7 +515,4 @@ def step(self:Session,
 @patch
 def score(self:Session) -> dict: # rhae (0..115), levels, actions, level_actions, baseline
     "What the official scorecard says of this play so far."
-    card = self.arcade.get_scorecard(self.env.scorecard_id)
-    run = card.environments[0].runs[0] if card and card.environments and card.environments[0].runs else None
-    if run is None: return dict(rhae=0., levels=0, actions=0, level_actions=[], baseline=self.baseline)
-    return dict(rhae=run.score, levels=run.levels_completed, actions=run.actions, level_actions=list(run.level_actions or []), baseline=self.baseline)
+    return self.host.score()

@@ -250,6 +250,7 @@ class Recorder:
     ):
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.is_symlink(): self.path.unlink() # nothing is written through a link
         self.file = gzip.open(path, 'wt', 6) if self.path.suffix == '.gz' else open(path, 'w')
     def write(self, line:Line):
         with naming_errors(self.path):

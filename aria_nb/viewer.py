@@ -19,11 +19,11 @@ import numpy as np
 from tqdm import tqdm
 
 from .agent import REASONS, Play
-from .evaluation import Run, figure_rows, figure_text, play_rows
-from .files import read_json, write_whole
+from .evaluation import Run, figure_rows, figure_text, play_rows, read_metrics
+from .files import write_whole
 from .frames import PALETTE, SIZE, save_gif
 from .recordings import CLICK, RESET, Episode, Line, RecordingError, Step, action_name, read_lines, to_episode
-from .training import show_history
+from .training import read_training, show_history
 
 # %% ../nbs/14_viewer.ipynb #14005
 def pack(
@@ -256,6 +256,7 @@ const differing = (a, b) => a.reduce((s, v, i) => s + (v != b[i]), 0)
 
 # %% ../nbs/14_viewer.ipynb #14035
 CURVE = '''
+const COLOURS = new Map(Object.entries(DATA.reasons)) // (a reason may be any word)
 const across = t => film.n < 2 ? 500 : 1000 * t / (film.n - 1)
 function svg(tag, attributes) {
   const e = document.createElementNS("http://www.w3.org/2000/svg", tag)
@@ -267,14 +268,14 @@ function drawCurve() {
   $("curve").replaceChildren(svg("polyline", {points: film.curve.map((v, t) => `${across(t)},${88 - 84 * v / most}`).join(" "), fill: "none", stroke: "currentColor", "stroke-width": 1.2, "vector-effect": "non-scaling-stroke"}))
   film.steps.forEach((s, t) => {
     if (s.completed || s.lost) $("curve").append(line(across(t), s.completed ? "var(--good)" : "var(--bad)", {"stroke-dasharray": s.lost ? "3 3" : "none"}))
-    if (s.reason) $("curve").append(svg("rect", {x: across(t) - 400 / film.n, y: 93, width: 800 / film.n, height: 7, fill: DATA.reasons[s.reason] || "#888"}))
+    if (s.reason) $("curve").append(svg("rect", {x: across(t) - 400 / film.n, y: 93, width: 800 / film.n, height: 7, fill: COLOURS.get(s.reason) || "#888"}))
   })
   film.cursor = line(0, "var(--accent)", {"stroke-width": 3}); $("curve").append(film.cursor)
   const done = film.steps.filter(s => s.completed).length, lost = film.steps.filter(s => s.lost).length
   const what = film.own ? `surprise, at most ${most.toFixed(2)} nats a code` : `pixels that changed, at most ${most}`
   $("curve").setAttribute("aria-label", `Curve over ${film.n} steps: ${what}. ${done} levels completed, ${lost} games lost.`)
   $("legend").textContent = `${what}; levels completed (${done}) green, games lost (${lost}) red and broken. `
-  for (const r of new Set(film.steps.map(s => s.reason))) if (DATA.reasons[r]) { element("span", "\\u25a0 ", $("legend")).style.color = DATA.reasons[r]; element("span", r + "  ", $("legend")) }
+  for (const r of new Set(film.steps.map(s => s.reason))) if (COLOURS.get(r)) { element("span", "\\u25a0 ", $("legend")).style.color = COLOURS.get(r); element("span", r + "  ", $("legend")) }
 }
 '''
 
@@ -375,13 +376,14 @@ FILM_SCRIPT = OPEN + CURVE + STEP + PICTURES + OPTIONS + KEYS
 
 # %% ../nbs/14_viewer.ipynb #14043
 def film_page(
-    films: list,      # of `Film`
+    films: list,      # of `Film`; without any, the page needs a title
     title: str = '',  # of the page; the first film's name unless given
     before: str = '', after: str = '', # HTML around the film
 ) -> Page:
     "A page that steps through films."
     title = title or films[0].episode.name or films[0].episode.game_id
-    return make_page(title, f'<h1>{html.escape(title)}</h1>{before}{FILM}{after}', dict(episodes=[film_data(f) for f in films], reasons=REASONS), FILM_SCRIPT)
+    stage, script = (FILM, FILM_SCRIPT) if films else ('<p>No episode is here.</p>', '')
+    return make_page(title, f'<h1>{html.escape(title)}</h1>{before}{stage}{after}', dict(episodes=[film_data(f) for f in films], reasons=REASONS), script)
 
 def show(
     what,                   # see `to_film`
@@ -455,9 +457,10 @@ def write_report(
     path=None, # file to write; `report.html` in the run's folder unless given
 ) -> Path: # the file
     "Write the page of a run: tables, training curves, the agent's best episodes, pictures, settings."
-    metrics = read_json(run.folder/'metrics.json')
+    metrics = read_metrics(run.folder)
     films = run_films(run, best_plays(run.folder) or list({e.game: e for e in reversed(list(held))}.values()))
-    curves = show_curves(read_json(run.folder/'model'/'training.json')['history'])
+    training = run.folder/'model'/'training.json'
+    curves = show_curves(read_training(training)['history']) if training.exists() else '<p>This is not known here.</p>'
     pictures = ''.join(_picture(p.read_bytes(), 'png', p.stem) for p in sorted((run.folder/'plots').glob('*.png')) if p.stem.startswith(('reconstructions', 'predictions')))
     before = f'{metric_tables(metrics)}<h2>How it learned</h2>{curves}<h2>What it thought</h2>'
     after = f'<h2>Pictures</h2>{pictures}<h2>Settings</h2><pre>{html.escape(json.dumps(metrics["config"], indent=1))}</pre>'

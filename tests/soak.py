@@ -1,4 +1,4 @@
-"100,000 decisions: does memory stay flat, does a decision stay as fast? `python tests/soak.py runs/demo` (half an hour on an idle core). Other programs slow a machine down: so every thousand decisions a fixed piece of work, the yardstick, is timed as well."
+"100,000 decisions: does memory stay flat, does a decision stay as fast? `python tests/soak.py runs/demo` (half an hour on an idle core). Other programs slow a machine down: so every thousand decisions (of few: every twentieth part) a fixed piece of work, the yardstick, is timed as well."
 import argparse, json, time
 from itertools import count
 from pathlib import Path
@@ -46,17 +46,17 @@ if __name__ == '__main__':
     p.add_argument('run'); p.add_argument('--decisions', type=int, default=100_000); p.add_argument('--rule', default='policy')
     p.add_argument('--length', type=int, default=500, help='actions a game'); p.add_argument('--json', type=Path, default='soak.json')
     a = p.parse_args()
-    run, rows, ms = load_run(a.run), [], []
+    run, rows, ms, every = load_run(a.run), [], [], max(1, min(1000, a.decisions // 20)) # decisions a row
     for n, took in enumerate(tqdm(decisions(run, a.rule, a.length), total=a.decisions, unit='decision', mininterval=5), 1):
         ms.append(took)
-        if n % 1000 == 0:
+        if n % every == 0:
             rows.append(dict(decisions=n, mib=resident_mib(), ms=float(np.median(ms)), yardstick=yardstick(run))); ms = []
             write_json(a.json, dict(rows=rows))
         if n == a.decisions: break
-    after = [r for r in rows if r['decisions'] >= 5000]
+    after = rows[4:]                                            # what is needed once is there by then
     first, last = after[:len(after) // 3], after[-(len(after) // 3):]
     middle = lambda part, f: float(np.median([f(r) for r in part]))
     early, late = (middle(part, lambda r: r['ms'] / r['yardstick']) for part in (first, last))
     most = max(r['mib'] for r in after)
-    print(f"{rows[-1]['decisions']:,} decisions by {a.rule!r}; memory {after[0]['mib']:.0f} MiB after 5,000, most {most:.0f} ({most / after[0]['mib'] - 1:+.1%}); "
+    print(f"{rows[-1]['decisions']:,} decisions by {a.rule!r}; memory {after[0]['mib']:.0f} MiB after {after[0]['decisions']:,}, most {most:.0f} ({most / after[0]['mib'] - 1:+.1%}); "
           f"a decision takes {middle(first, lambda r: r['ms']):.1f} ms in the first third after those, {middle(last, lambda r: r['ms']):.1f} ms in the last, {late / early - 1:+.1%} measured by the yardstick")

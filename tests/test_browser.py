@@ -209,8 +209,8 @@ HOSTILE = "<img src=x onerror='document.title=1'></script><script>document.title
 
 def test_hostile_words_stay_text(browser, run, tmp_path):
     "File names, reasons and settings are text in the viewer and in the report."
-    with gzip.open(next((run.folder/'demonstrations').glob('*.00.*')), 'rt') as f: lines = [json.loads(l) for l in f.readlines()[:4]]
-    for line, words in zip(lines[1:], [HOSTILE, {'reason': HOSTILE}, {'x': [HOSTILE]}]): line['data']['action_input']['reasoning'] = words; line['data']['guid'] = line['data']['state'] = HOSTILE
+    with gzip.open(next((run.folder/'demonstrations').glob('*.00.*')), 'rt') as f: lines = [json.loads(l) for l in f.readlines()[:6]]
+    for line, words in zip(lines[1:], [HOSTILE, {'reason': HOSTILE}, {'x': [HOSTILE]}, '__proto__', 'constructor']): line['data']['action_input']['reasoning'] = words; line['data']['guid'] = line['data']['state'] = HOSTILE
     path = tmp_path/f'{HOSTILE.replace("/", "")}.jsonl'
     path.write_text('\n'.join(map(json.dumps, lines)))
     browser.goto(show(path).save(tmp_path/'page.html').as_uri()); browser.wait('film && film.cursor')
@@ -219,7 +219,7 @@ def test_hostile_words_stay_text(browser, run, tmp_path):
     assert browser.run('document.querySelectorAll("img,script").length') == 2 and not browser.problems
 
     shutil.copytree(run.folder, tmp_path/'run'); copy = load_run(tmp_path/'run')
-    metrics = json.loads((copy.folder/'metrics.json').read_text()); metrics['config']['weights'] = metrics['play'][0]['game'] = HOSTILE
+    metrics = json.loads((copy.folder/'metrics.json').read_text()); metrics['config']['weights'] = metrics['config'][HOSTILE] = HOSTILE
     (copy.folder/'metrics.json').write_text(json.dumps(metrics)); shutil.rmtree(copy.folder/'play'); (copy.folder/'play').mkdir(); shutil.copy(path, copy.folder/'play')
     browser.goto(write_report(copy).as_uri()); browser.wait('film && film.cursor')
     seek(browser, 0); assert HOSTILE in browser.run('$("said").textContent') and browser.run('document.body.textContent').count(HOSTILE) > 2

@@ -93,7 +93,7 @@ def test_a_recording_that_cannot_be_written_is_named():
     assert e.value.filename == '/dev/full' and 'space' in e.value.strerror
 
 GAME = '''
-import sys, time
+import os, re, sys, time
 import numpy as np
 from aria_nb.games import Pn01
 class Unspeakable(Exception):
@@ -107,8 +107,12 @@ class Zz99(Pn01):
     def paint(self): return {paint}
 '''
 HOSTILE = { # what it does from its fourth step on; what it paints; what is said of it
-    'raises': ('raise RuntimeError("boom")', 'super().paint()', 'zz99'), 'leaves': ('sys.exit(3)', 'super().paint()', 'zz99'), 'hangs': ('time.sleep(5)', 'super().paint()', 'no answer within 1 s'),
-    'spins': ('any(False for _ in iter(int, 1))', 'super().paint()', 'no answer within 1 s'), 'cannot say why': ('raise Unspeakable', 'super().paint()', 'zz99'), 'speaks to the terminal': (r'raise SystemExit("a\x1b[2J\n" * 999)', 'super().paint()', 'zz99'),
+    'raises': ('raise RuntimeError("boom")', 'super().paint()', 'zz99'), 'leaves': ('sys.exit(3)', 'super().paint()', 'zz99'), 'hangs': ('time.sleep(15)', 'super().paint()', 'no answer within 3 s'),
+    'spins': ('any(False for _ in iter(int, 1))', 'super().paint()', 'no answer within 3 s'), 'cannot say why': ('raise Unspeakable', 'super().paint()', 'zz99'), 'speaks to the terminal': (r'raise SystemExit("a\x1b[2J\n" * 999)', 'super().paint()', 'zz99'),
+    'holds the interpreter': ('re.match("(a+)+$", "a" * 60 + "b")', 'super().paint()', 'no answer within 4 s'), 'ends its process': ('os._exit(3)', 'super().paint()', 'its process ended (exit code 3)'),
+    'is killed': ('os.kill(os.getpid(), 9)', 'super().paint()', 'its process ended (exit code -9)'), 'closes every file': ('os.closerange(0, 99)', 'super().paint()', 'zz99'),
+    'answers itself': ('[os.write(k, b"[1]\\n") for k in range(3, 30) if os.path.exists(f"/proc/self/fd/{k}") and os.readlink(f"/proc/self/fd/{k}").startswith("pipe")]', 'super().paint()', 'zz99'),
+    'answers without end': ('[os.write(k, b"x" * 2**20) for _ in range(40) for k in range(3, 30) if os.path.exists(f"/proc/self/fd/{k}") and os.readlink(f"/proc/self/fd/{k}").startswith("pipe")]', 'super().paint()', 'zz99'),
     'takes all memory': ('[0] * 2**50', 'super().paint()', 'zz99'), 'paints too little': ('self.bad = True', 'super().paint()[:5] if hasattr(self, "bad") else super().paint()', 'zz99'),
     'paints nothing': ('self.bad = True', 'None if hasattr(self, "bad") else super().paint()', 'zz99'), 'paints other colours': ('self.bad = True', 'super().paint() + 99 * hasattr(self, "bad")', 'colours must be 0..15')}
 
@@ -119,7 +123,7 @@ def test_a_hostile_game_ends_and_leaves_its_recording(tmp_path, kind):
     (at/'zz99.py').write_text(GAME.format(what=what, paint=paint))
     (at/'metadata.json').write_text(json.dumps(dict(game_id='zz99-a1', title='hostile', default_fps=10, class_name='Zz99', tags=['click'], baseline_actions=[5] * 6, date_downloaded='2026-01-01T00:00:00+00:00')))
     start = time.time()
-    with Session('zz99', environments=tmp_path/'games', record=tmp_path/'z.jsonl.gz', timeout=1) as s: p = play(RandomPlayer(0), s, 50)
+    with Session('zz99', environments=tmp_path/'games', record=tmp_path/'z.jsonl.gz', timeout=3) as s: p = play(RandomPlayer(0), s, 50)
     assert says in p.error and '\n' not in p.error and len(p.error) < 500 and time.time() - start < 30 and p.score['levels'] == 0
     assert len(read_episode(tmp_path/'z.jsonl.gz')) == len(p.moments) + 1 >= 2 # all that it answered
     with Session('pn01') as s: assert play(RandomPlayer(0), s, 5).actions == 5 # the next game goes on
