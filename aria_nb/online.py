@@ -249,12 +249,13 @@ def play_learning(
     level_seed: int = 0, # of a bundled game's levels
     environments=None, record=None, progress: bool = False, budget: float | None = None, # see `Session`, `play`
     agent=None,          # a `LearningAgent` that has played before
+    device: str = 'cpu', # of an agent that begins from nothing
 ): # (entry of the 'play' section, the `Play`, the agent)
     "Play a game, learning from it."
     if agent is None and run: world = run.world_model(); agent = LearningAgent(world, Learner(world, lr=3e-4, seed=seed), rule, seed, temperature=temperature, schedule=schedule)
-    agent = agent or new_agent(seed)
+    agent = agent or new_agent(seed, device=device)
     name, known = game.split('-')[0], run.config if run else {}
-    held_out = level_seed not in known.get('level_seeds', []) if name in GAMES else name not in known.get('games', [])
+    held_out = level_seed not in known.get('level_seeds', [0] if run else []) if name in GAMES else name not in known.get('games', [])
     with Session(game, level_seed, environments, record) as s: p = play(agent, s, max_actions, progress, budget)
     return play_entry(p, seed, f'{rule}, learning', held_out, level_seed), p, agent
 
