@@ -139,7 +139,7 @@ class Learner:
     "Keeps a world model in training on what it plays."
     def __init__(self,
         world: WorldModel,
-        every: int = 8,    # steps between two gradient steps
+        every: int = 4,    # steps between two gradient steps
         size: int = 512,   # tokens a window
         lr: float = 3e-3,
         keep: int = 1000,  # steps remembered of each story
@@ -170,7 +170,7 @@ def note(self:Learner,
     if step.completed or step.lost or step.action == RESET:
         way = without_loops(*zip(*self.attempt))
         self.attempt.clear()
-        if step.completed: self.ways[self.level] = way; self.level += 1
+        if step.completed: self.ways[self.level] = way; self.level += 1; self.trips.clear() # better than any trip so far
         else: self.trips.extend(way[:-1])           # the last action lost, or gave up
     self.count += 1
     if self.count % self.every == 0: self.study()
