@@ -155,7 +155,7 @@ class Learner:
     def begin(self): "A new play."; self.level = 0; self.attempt.clear()
     def stories(self): # (steps, loss weights) of each that there is
         ways = [step for k in sorted(self.ways) for step in self.ways[k]]
-        return [(steps, w) for steps, w in ((self.steps, TokenWeights(action=0)), (self.trips, TokenWeights()), (ways, TokenWeights())) if len(steps)]
+        return [(steps, w) for steps, w in ((self.steps, TokenWeights(action=0)), (self.trips, TokenWeights()), (ways, TokenWeights(action=20))) if len(steps)]
 
 # %% ../nbs/18_online.ipynb #18021
 @patch
