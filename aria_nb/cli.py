@@ -6,7 +6,8 @@
 __all__ = ['METRIC_KEYS', 'RunConfig', 'versions', 'open_folder', 'own_config', 'recording_paths', 'remember_recordings',
            'own_recordings', 'read_episodes', 'stage_tokenizer', 'stage_tokens', 'stage_model', 'stage_dynamics',
            'train_run', 'finish_run', 'option_parser', 'one_line', 'check_device', 'command', 'default_validation',
-           'aria_train', 'aria_play', 'aria_eval', 'aria_bench', 'aria_view', 'aria_record', 'demo_run', 'aria_demo']
+           'aria_train', 'play_line', 'aria_play', 'aria_eval', 'aria_bench', 'aria_view', 'aria_record', 'demo_run',
+           'aria_demo']
 
 # %% ../nbs/20_cli.ipynb #20002
 import json, os, platform, shutil, sys, time, webbrowser
@@ -29,6 +30,7 @@ from .dynamics import DynamicsConfig, distinct_moves, dynamics_metrics, fit_dyna
 from .evaluation import by_game, check_section, load_run, model_section, play_game, publish, read_metrics, save_plots, text_table, tokenizer_section
 from .files import fingerprint, from_json, only_run, read_json, sha256_of, write_folder, write_json
 from .games import GAMES, GameError, Session
+from .online import play_learning
 from .recordings import RecordingError, find_recordings, read_episode
 from .recorder import Dream, GameServer, recording_path
 from .training import Trainer, config_of, peak_memory_gib, read_training, transitions
@@ -351,35 +353,53 @@ def aria_train(
     print(f'\n{out/"metrics.json"}' + (f', {out/"report.html"}' if 'model' in metrics else ''))
 
 # %% ../nbs/20_cli.ipynb #20019
-@command('run', 'game')
+def play_line(
+    e: dict, # an entry of the 'play' section of `metrics.json`
+) -> str:
+    "What came of a play, in a line."
+    return f"{e['game']}: {e['levels']} of {e['win_levels']} levels in {e['actions']} actions {e['actions_per_level']}, RHAE {e['rhae']:.1f}, {e['ms_per_decision'] or 0:.0f} ms a decision"
+
+@command('game')
 def aria_play(
-    run:str=None,           # run folder
+    run:str=None,           # run folder; with --learn it may be left out, and the agent begins from nothing
     game:str=None,          # a bundled id (lk01, pn01, fl01), or an id of --environments; several with commas between
     environments:str=None,  # folder of <game>/<version>/; its Python is run
     seed:int=0,             # of the agent's chance
     level_seed:int=0,       # of a bundled game's levels
     max_actions:int=500,    # stop after so many
     budget:float=None,      # stop when a level takes more than this many times a person's actions (official runs: 5)
-    rule:str='plan',        # original, policy or plan
+    rule:str=None,          # original, policy, plan or explore; default: plan, with --learn explore
+    learn:bool=False,       # keep training on what is played (in memory: the run folder stays as it is)
+    plays:int=1,            # play each game so often; with --learn what was learned is kept from one to the next
     weights:str=None,       # of the pre-trained model, where the run began with others than its preset's
     temperature:float=.5,   # of the policy
-    record:str=None,        # recording to write (of one game); default: <run>/play/<game>.seed<seed>.recording.jsonl.gz
+    schedule:str='constant', # of the temperature: constant, restless or bolder
+    record:str=None,        # recording to write (of one game); default: <run>/play/<game>.<rule>.seed<seed>.recording.jsonl.gz, without a run in recordings/
     json_:str=None,         # file for the result ('play' entry) (--json)
     device:str='cpu',       # cpu, cuda, mps
 ):
     "Play a game with a trained run; prints levels and actions."
-    loaded, entries, failed, games = load_run(run, device, weights), [], [], game.split(',')
-    if record and len(games) > 1: raise ValueError('--record takes one game')
+    if not run and not learn: raise ValueError('needs --run, unless it is to learn from nothing (--learn)')
+    if not run and rule not in (None, 'explore'): raise ValueError('without --run there is only the rule explore')
+    if plays < 1 or plays > 1 and not learn: raise ValueError(f'--plays must be at least 1, and more only with --learn, not {plays}')
+    rule, games, entries, failed = rule or ('explore' if learn else 'plan'), game.split(','), [], []
+    loaded = load_run(run, device, weights) if run else None
+    if record and len(games) * plays > 1: raise ValueError('--record takes one game')
     for g in games:
-        path = Path(record or Path(run)/'play'/f'{g}.{rule}.seed{seed}.recording.jsonl.gz')
-        try: entry, _ = play_game(loaded, g, seed, rule, max_actions, temperature, level_seed, environments, path, True, budget)
-        except GameError as e: failed.append(str(e)); continue          # the next game goes on
-        if 'error' in entry: failed.append(entry['error'])
-        print(f"{entry['game']}: {entry['levels']} of {entry['win_levels']} levels in {entry['actions']} actions {entry['actions_per_level']}, RHAE {entry['rhae']:.1f}, {entry['ms_per_decision'] or 0:.0f} ms a decision")
-        print(path)
-        entries.append(entry)
+        agent = None
+        for k in range(plays):
+            path = Path(record or (Path(run)/'play' if run else Path('recordings'))/f"{g}.{rule}{'.learning' * learn}.seed{seed}{f'.play{k + 1}' * (plays > 1)}.recording.jsonl.gz")
+            options = dict(temperature=temperature, schedule=schedule, level_seed=level_seed, environments=environments, record=path, progress=True, budget=budget)
+            try:
+                if learn: entry, _, agent = play_learning(loaded, g, seed, rule, max_actions, agent=agent, device=device, **options)
+                else: entry, _ = play_game(loaded, g, seed, rule, max_actions, **options)
+            except GameError as e: failed.append(str(e)); break             # the next game goes on
+            if 'error' in entry: failed.append(entry['error'])
+            print(play_line(entry)); print(path)
+            entries.append(entry)
     if json_: write_json(Path(json_), {'play': entries})
     if failed: raise GameError('; '.join(failed))
+
 
 # %% ../nbs/20_cli.ipynb #20020
 @command('run')

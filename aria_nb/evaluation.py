@@ -136,9 +136,10 @@ def play_game(
     temperature: float = .5,
     level_seed: int = 0, # of a bundled game's levels
     environments=None, record=None, progress: bool = False, budget: float | None = None, # see `Session`, `play`
+    schedule: str = 'constant', # of the temperature, see `Agent`
 ): # (entry of the 'play' section, the `Play`)
     "Play one game."
-    agent = Agent(run.world_model(), rule, temperature, seed) if run else RandomPlayer(seed)
+    agent = Agent(run.world_model(), rule, temperature, seed, schedule=schedule) if run else RandomPlayer(seed)
     held_out = run is not None and level_seed not in run.config.get('level_seeds', [0]) if game.split('-')[0] in GAMES else run is not None and game.split('-')[0] not in run.config.get('games', [])
     with Session(game, level_seed, environments, record) as s: p = play(agent, s, max_actions, progress, budget)
     return play_entry(p, seed, rule if run else 'random', held_out, level_seed), p
