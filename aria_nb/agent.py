@@ -10,7 +10,7 @@ __all__ = ['EDGES', 'RULES', 'REASONS', 'Clock', 'Decision', 'Attempt', 'Memory'
 # %% ../nbs/10_agent.ipynb #10003
 import time
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -226,6 +226,7 @@ class Agent:
         self.memory.attempt.enter(state)
         view = View(self.model, offered, self.surprise, self.ema if self.ema is not None else self.surprise, self.rng, self.temperature, self.memory, state, self.clock)
         d = Decision(RESET, reason='game over') if over else self.rule(view)
+        if d.action == CLICK and d.x is None: d = replace(d, x=int(self.rng.integers(SIZE)), y=int(self.rng.integers(SIZE))) # from a model that was not told where people click
         if np.isfinite(self.surprise): self.ema = self.surprise if self.ema is None else self.decay * self.ema + (1 - self.decay) * self.surprise
         return d
 
