@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PLAYERS', 'DEMOS', 'ORIGINAL', 'CORRECTIONS', 'CONTROLS', 'REAL', 'FEWER', 'FRESH', 'CUT', 'TRIALS', 'NoReset',
-           'commonest_actions', 'shuffled', 'Stumbler', 'Trial', 'figures', 'play_all', 'run_trial']
+           'Straight', 'commonest_actions', 'shuffled', 'Stumbler', 'Trial', 'figures', 'play_all', 'run_trial']
 
 # %% ../nbs/17_ablation.ipynb #17003
 import copy
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .agent import Agent, RandomPlayer, RepeatPlayer, play
+from .agent import Agent, Clock, RandomPlayer, RepeatPlayer, play
 from .demos import make_demos, split_episodes
 from .evaluation import Run, by_game, load_run, model_section
 from .files import read_json, write_json
@@ -27,6 +27,14 @@ from .transformer import get_preset
 class NoReset(RandomPlayer):
     "Anything but RESET; clicks anywhere."
     def choose(self, available): self.fresh = True; return super().choose(available)
+
+class Straight(NoReset):
+    "Goes on with an action until it changes nothing, then takes another of chance."
+    def begin(self): super().begin(); self.way, self.clock = None, Clock()
+    def choose(self, available): self.way = self.way or super().choose(available); return self.way
+    def learn(self, before, d, after, completed, lost):
+        if completed or self.clock.state(before) == self.clock.state(after): self.way = None
+        if not (completed or lost): self.clock.watch(before, after)
 
 def commonest_actions(
     episodes: list, # of `Episode`, each step with the action taken from it
@@ -67,7 +75,7 @@ class Stumbler:
 def _agent(rule): return lambda run, seed, usual: Agent(run.world_model(), rule, seed=seed)
 PLAYERS = dict(original=_agent('original'), policy=_agent('policy'), plan=_agent('plan'),
     **{'random': lambda run, seed, usual: RandomPlayer(seed), 'random, no RESET': lambda run, seed, usual: NoReset(seed),
-       'majority': lambda run, seed, usual: RepeatPlayer(usual, seed), 'repeat': lambda run, seed, usual: RepeatPlayer(seed=seed),
+       'majority': lambda run, seed, usual: RepeatPlayer(usual, seed), 'repeat': lambda run, seed, usual: RepeatPlayer(seed=seed), 'straight on': lambda run, seed, usual: Straight(seed),
        'policy, shuffled weights': lambda run, seed, usual: _agent('policy')(shuffled(run, seed), seed, usual),
        'plan, shuffled weights': lambda run, seed, usual: _agent('plan')(shuffled(run, seed), seed, usual),
        'plan, stumbling': lambda run, seed, usual: Stumbler(_agent('plan')(run, seed, usual), seed=seed),
@@ -90,15 +98,15 @@ class Trial:
     budget: float | None = None # see `play`
 
 DEMOS = {'shown': dict(episodes=12), 'first four levels': dict(episodes=12, levels=4),
-         '1 seeds': dict(seeds=(0,), episodes=40), '10 seeds': dict(seeds=tuple(range(10)), episodes=4), '40 seeds': dict(seeds=tuple(range(40)), episodes=1)} # name -> options of `make_demos`
+         '10 sets': dict(seeds=tuple(range(10)), episodes=4), '40 sets': dict(seeds=tuple(range(40)), episodes=1)} # name -> options of `make_demos`
 
 # %% ../nbs/17_ablation.ipynb #17014
 def figures(
     run: Run,
     paths: tuple, # recordings: (trained on, kept out)
-) -> dict: # {'trained on' | 'kept out': shares, and the validation loss}
+) -> dict: # {'trained on' | 'kept out': shares}
     "What a run predicts, on one episode a game that it was trained on, and on all that were kept out."
-    cfg, keys = run.config, ('frame_accuracy', 'frame_copy', 'changed_cell_accuracy', 'perfect_next_frames', 'action_accuracy', 'action_majority', 'action_repeat', 'val_loss')
+    cfg, keys = run.config, ('frame_accuracy', 'frame_copy', 'changed_cell_accuracy', 'perfect_next_frames', 'action_accuracy', 'action_majority', 'action_repeat')
     out = {}
     for name, episodes in zip(('trained on', 'kept out'), ([read_episode(p, cfg['alignment'], cfg['grid']) for p in ps] for ps in paths)):
         if name == 'trained on': episodes = [es[0] for es in by_game(episodes).values()]
@@ -136,7 +144,8 @@ def run_trial(
 ):
     "Do what is missing of a trial, and write it down."
     folder, results = Path(folder), Path(results)
-    log = lambda what: (folder/'log.txt').open('a').write(f'{t.name}: {what}\n')
+    def log(what):
+        with open(folder/'log.txt', 'a') as f: f.write(f'{t.name}: {what}\n')
     record = lambda **new: write_json(results, (d := read_json(results) if results.exists() else {}) | {t.name: d.get(t.name, {}) | new})
     done = lambda: read_json(results).get(t.name, {}) if results.exists() else {}
     out, paths = folder/'runs'/(t.run or t.name), ([], [])
@@ -145,9 +154,9 @@ def run_trial(
         paths = split_episodes(sorted(make_demos(folder/'demonstrations'/t.demos, **options)), list(t.kept))
         if t.settings is not None and 'figures' not in done():
             cost = train(str(folder/'demonstrations'/t.demos), list(t.kept), out, list(options.get('seeds', (0,))), **t.settings)
-            record(demos=t.demos, settings=t.settings, seconds=round(cost['seconds']), tokens=cost['tokens'], figures=figures(load_run(out), paths))
+            record(demos=t.demos, settings=t.settings, tokens=cost['tokens'], figures=figures(load_run(out), paths))
             log(f'trained in {cost["seconds"]:.0f} s')
-    run = load_run(out) if (out/'model').exists() else None
+    run = load_run(out) if t.run or t.settings is not None else None
     usual = commonest_actions([read_episode(p) for p in paths[0]]) if 'majority' in t.players else {}
     for who in t.players:
         if who in done().get('plays', {}): continue
@@ -159,18 +168,18 @@ def run_trial(
 ORIGINAL = dict(alignment='original', grid='first', clicks='none', start='stride', split='window', outcome=0.)
 def _without(*keys): return {k: v for k, v in ORIGINAL.items() if k not in keys}
 _shown = dict(demos='shown', players=('policy', 'plan', 'original'))
-CORRECTIONS = [Trial('no model', 'shown', players=('random', 'random, no RESET', 'repeat', 'majority'))] + [
+CORRECTIONS = [Trial('no model', 'shown', players=('random', 'random, no RESET', 'straight on', 'repeat', 'majority'))] + [
     Trial(name, settings=dict(epochs=3) | changes, **_shown) for name, changes in {
         'ours': {}, 'original': ORIGINAL, 'next action': _without('alignment'), 'settled frame': _without('alignment', 'grid'),
         'clicks': _without('alignment', 'grid', 'clicks'), 'window starts': _without('alignment', 'grid', 'clicks', 'start'),
         'without next action': dict(alignment='original'), 'without settled frame': dict(grid='first'), 'without clicks': dict(clicks='none'),
         'original, VQ-VAE': ORIGINAL | dict(tokenizer='original')}.items()]
-CONTROLS = [Trial('ours', players=('policy, shuffled weights', 'plan, shuffled weights', 'plan, stumbling', 'random, stumbling'))]
+CONTROLS = [Trial('ours', run='ours', players=('policy, shuffled weights', 'plan, shuffled weights', 'plan, stumbling', 'random, stumbling'))]
 _real = dict(run='real', games=('ls20-9607627b', 'ft09-0d8bbf25', 'vc33-9851e02b'), max_actions=500)
 REAL = [Trial('real, budget 5', players=('plan', 'random, no RESET'), budget=5, **_real), Trial('real', players=('plan, stumbling', 'plan, shuffled weights', 'random, no RESET'), **_real)]
 FEWER = [Trial(f'{n} demonstrations', 'shown', (f'*.0[{n}-9].*', '*.1[01].*'), dict(epochs=round(30 / n)), players=('policy', 'plan')) for n in (1, 3)]
 _fresh = dict(players=('plan',), seeds=(0,), levels=tuple(range(1000, 1020)), budget=5)
-FRESH = [Trial('fresh levels, no model', **_fresh | dict(players=('random, no RESET',)))] + [
-    Trial(f'fresh levels, {n} seeds', f'{n} seeds', (kept,), dict(epochs=1), **_fresh) for n, kept in {1: '*.3[89].*', 40: '*.seed3[89].*', 10: '*.seed9.0[23].*'}.items()]
+FRESH = [Trial('fresh levels, no model', **_fresh | dict(players=('random, no RESET', 'straight on'))), Trial('fresh levels, 1 set shown', run='ours', **_fresh),
+    Trial('fresh levels, 10 sets shown', '10 sets', ('*.seed9.0[23].*',), dict(epochs=1), **_fresh), Trial('fresh levels, 40 sets shown', '40 sets', ('*.seed3[89].*',), dict(epochs=1), **_fresh)]
 CUT = [Trial('first four levels', 'first four levels', settings=dict(epochs=3), players=('policy', 'plan'), max_actions=500)]
 TRIALS = CORRECTIONS + CONTROLS + REAL + FEWER + FRESH + CUT
