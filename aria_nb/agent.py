@@ -10,7 +10,7 @@ __all__ = ['EDGES', 'RULES', 'SCHEDULES', 'REASONS', 'Clock', 'Decision', 'Attem
 # %% ../nbs/10_agent.ipynb #10003
 import time
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -238,6 +238,7 @@ class Agent:
         if self.memory.attempt.steps == 1: self.memory.start = state
         view = View(self.model, offered, self.surprise, self.ema if self.ema is not None else self.surprise, self.rng, self.temperature * self.schedule(self.memory), self.memory, state, self.clock, frame)
         d = Decision(RESET, reason='game over') if over else self.rule(view)
+        if d.action == CLICK and d.x is None: d = replace(d, x=int(self.rng.integers(SIZE)), y=int(self.rng.integers(SIZE))) # from a model that was not told where people click
         if np.isfinite(self.surprise): self.ema = self.surprise if self.ema is None else self.decay * self.ema + (1 - self.decay) * self.surprise
         return d
 

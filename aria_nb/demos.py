@@ -35,16 +35,17 @@ class Demonstrator:
         error: float = .04,   # chance that an action is a random one
         reset: float = .08,   # chance a level of starting it over on the way
         lose: float = .0,     # chance a level of losing it first
+        levels: int | None = None, # stop after so many; None: play to the end
         seed: int = 0,
     ):
-        self.explore, self.error, self.reset, self.lose = explore, error, reset, lose
+        self.explore, self.error, self.reset, self.lose, self.levels = explore, error, reset, lose, levels
         self.rng = np.random.default_rng(seed)
     def play(self,
         session: Session,        # a bundled game
         max_actions: int = 2000, # give up after so many
     ):
-        "Play to the end."
-        while session.state != 'WIN' and session.actions < max_actions: self._level(session)
+        "Play to the end, or as many levels as it is to play."
+        while session.state != 'WIN' and session.levels != self.levels and session.actions < max_actions: self._level(session)
     def _level(self, s):
         "Play one level until it is completed or lost."
         level, rng = s.levels, self.rng

@@ -141,7 +141,7 @@ def play_game(
     "Play one game."
     agent = Agent(run.world_model(), rule, temperature, seed, schedule=schedule) if run else RandomPlayer(seed)
     held_out = run is not None and level_seed not in run.config.get('level_seeds', [0]) if game.split('-')[0] in GAMES else run is not None and game.split('-')[0] not in run.config.get('games', [])
-    with Session(game, level_seed, environments, record) as s: p = play(agent, s, max_actions, progress, budget)
+    with Session(game, level_seed, environments, record, grid=run.config.get('grid', 'last') if run else 'last') as s: p = play(agent, s, max_actions, progress, budget)
     return play_entry(p, seed, rule if run else 'random', held_out, level_seed), p
 
 # %% ../nbs/11_evaluation.ipynb #11022

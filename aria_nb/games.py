@@ -25,7 +25,7 @@ from arcengine import ARCBaseGame, Camera, GameAction, GameState, Level, Rendera
 
 from .files import from_json
 from .frames import SIZE, check_frame
-from .recordings import CLICK, MAX_LINE, RESET, Line, Recorder, action_id, check_count, check_game_id
+from .recordings import CLICK, GRIDS, MAX_LINE, RESET, Line, Recorder, action_id, check_count, check_game_id
 
 # %% ../nbs/02_games.ipynb #02005
 WHITE, LIGHT, GREY, DARK, CHARCOAL, BLACK, PINK, RED, BLUE, SKY, YELLOW, ORANGE, GREEN, PURPLE = 0, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 14, 15
@@ -466,8 +466,10 @@ class Session:
         record=None,       # file to record to
         online: bool = False, # play on the site? (needs ARC_API_KEY and a network)
         timeout: float = 60., # seconds in which the game must answer
+        grid: str = 'last',   # the image of an animation that is kept; see `aria_nb.recordings.to_episode`
     ):
         if environments is None and not online and game.split('-')[0] not in GAMES: raise GameError(f'no bundled game {game!r}; there are {", ".join(GAMES)}; others need --environments')
+        self.shown = GRIDS[grid]
         self.host = _Apart(game, seed, environments, timeout) if environments else _Here(game, seed, None, timeout, online)
         self.world = self.host.world # the arcengine game, where it runs here
         self.recorder, self.actions, self.frame, self.levels, self.win_levels = Recorder(record) if record else None, 0, None, 0, 0
@@ -487,7 +489,7 @@ class Session:
         if self.recorder: self.recorder.write(self.line)
         self.state = r.state.name
         if len(r.frame): # a line without a frame tells nothing but the state
-            self.frame, self.levels, self.win_levels, self.available = self.line.frames[-1], r.levels_completed, r.win_levels, self.line.available
+            self.frame, self.levels, self.win_levels, self.available = self.line.frames[self.shown], r.levels_completed, r.win_levels, self.line.available
         return self.line
     def close(self):
         self.host.close()
