@@ -90,9 +90,9 @@ class PixelNet(nn.Module):
     def __init__(self, width=96, far_width=192, near=2, depth=4):
         super().__init__()
         self.stem = nn.Linear(PATCH ** 2 * (COLOURS + 2), width)
-        self.place, self.action, self.click = nn.Parameter(.02 * torch.randn(SIDE, SIDE, width)), nn.Embedding(8, width), nn.Embedding(SIDE ** 2 + 1, width)
+        self.place, self.action = nn.Parameter(.02 * torch.randn(SIDE, SIDE, width)), nn.Embedding(8, width)
         self.before, self.after = (nn.Sequential(*(_Near(width) for _ in range(near))) for _ in range(2))
-        self.to_cells, self.cell_action, self.cell_click = nn.Linear(4 * width, far_width), nn.Embedding(8, far_width), nn.Embedding(SIDE ** 2 + 1, far_width)
+        self.to_cells, self.cell_action = nn.Linear(4 * width, far_width), nn.Embedding(8, far_width)
         self.cell_place, self.far, self.from_cells = nn.Parameter(.02 * torch.randn(1 + CELLS ** 2, far_width)), _far(far_width, depth), nn.Linear(far_width, 4 * width)
         self.norm, self.colour, self.event = nn.GroupNorm(1, width), nn.Linear(width, PATCH ** 2 * (COLOURS + 1)), nn.Linear(far_width, len(EVENTS))
         nn.init.zeros_(self.colour.weight); nn.init.zeros_(self.colour.bias)
@@ -105,10 +105,9 @@ class PixelNet(nn.Module):
         now = (frames[..., None] == torch.arange(COLOURS, device=frames.device)).to(dtype)
         spot = torch.zeros_like(now[..., :1]); hit = actions[:, 1] >= 0
         spot[hit, actions[hit, 2], actions[hit, 1]] = 1
-        click = torch.where(hit, actions[:, 2] // PATCH * SIDE + actions[:, 1] // PATCH, SIDE ** 2)               # the patch that is clicked
         x = self.stem(_blocks(torch.cat([now, spot, areas[..., None].to(dtype)], -1), SIDE, PATCH)).view(-1, SIDE, SIDE, self.place.shape[-1])
-        x = self.before((x + self.place + (self.action(a) + self.click(click))[:, None, None]).permute(0, 3, 1, 2))                     # channels first, as convolutions want them
-        cells = torch.cat([self.cell_action(a)[:, None], self.to_cells(_blocks(x.permute(0, 2, 3, 1), CELLS, 2))], 1) + self.cell_click(click)[:, None]
+        x = self.before((x + self.place + self.action(a)[:, None, None]).permute(0, 3, 1, 2))                     # channels first, as convolutions want them
+        cells = torch.cat([self.cell_action(a)[:, None], self.to_cells(_blocks(x.permute(0, 2, 3, 1), CELLS, 2))], 1)
         with sdpa_kernel(SDPBackend.MATH): cells = self.far(cells + self.cell_place)                                # (on CPUs, the other kernels are slow backwards)
         x = self.after(x + _unblocks(self.from_cells(cells[:, 1:]), CELLS, 2).permute(0, 3, 1, 2))
         out = _unblocks(self.colour(self.norm(x).permute(0, 2, 3, 1)), SIDE, PATCH)
@@ -252,13 +251,13 @@ def area_clicks(
     return out
 
 @patch
-def candidates(self:Dynamics, frame, available, state) -> list: # of (action, x, y)
+def candidates(self:Dynamics, frame, available, state, sure) -> list: # of (action, x, y)
     "The actions that are worth trying: every key, and the clicks that would do something, each another thing."
     keys = [(a, None, None) for a in available if a not in (RESET, CLICK)]
     if CLICK not in available or not (clicks := area_clicks(frame)): return keys
     effects = {}
     for c, d in zip(clicks, self.outcomes(np.repeat(frame[None], len(clicks), 0), clicks)):
-        if state(d.frame) != state(frame) or d.goal > .5: effects.setdefault((state(d.frame), d.goal > .5), c)
+        if state(d.frame) != state(frame) or d.goal > sure: effects.setdefault((state(d.frame), d.goal > sure), c)
     return keys + list(effects.values())
 
 # %% ../nbs/09_dynamics.ipynb #09d25
@@ -274,18 +273,19 @@ def search(self:Dynamics,
     available: list,     # action ids the game offers
     frames: int = 2000,  # budget: frames imagined
     depth: int = 60,     # longest way, in actions
+    sure: float = .75,   # P(level complete) that counts as completed: completions were drawn three times as often as they are
     state=lambda frame: frame.tobytes(), # what makes two frames the same state
     outcomes={},         # (state, action): `Dreamed`; what was seen to happen, and need not be imagined
 ) -> Way | None:
     "The shortest way to complete the level that imagination finds."
-    actions, end = self.candidates(frame, available, state), self.imagined + frames
+    actions, end = self.candidates(frame, available, state, sure), self.imagined + frames
     seen, layer = {state(frame)}, [([], [], frame)]                        # (actions, dreams, frame)
     for _ in range(depth):
         grown = [(way, dreams, at, a) for way, dreams, at in layer for a in actions]
         if not grown or self.imagined + len(grown) > end: return None
         said = self._foresee(grown, [outcomes.get((state(at), a)) for _, _, at, a in grown])
         best = int(np.argmax([d.goal for d in said]))
-        if said[best].goal > .5: way, dreams, _, a = grown[best]; return Way(way + [a], dreams, said[best].goal)
+        if said[best].goal > sure: way, dreams, _, a = grown[best]; return Way(way + [a], dreams, said[best].goal)
         layer = []
         for (way, dreams, _, a), d in zip(grown, said):
             if d.lost > .5 or (s := state(d.frame)) in seen: continue
