@@ -83,6 +83,7 @@ class Memory:
     attempt: Attempt = field(default_factory=Attempt)                 # the one that runs
     attempts: int = 1
     novelty: float = 0.                                               # surprise of the level's first frame, nats a code
+    fooled: int = 0                                                   # plans that were carried out and did not complete the level
     led: dict = field(default_factory=lambda: defaultdict(dict))      # in a state: the states that actions led to
     options: dict = field(default_factory=dict)                       # in a state: the actions that could be tried, and what they promise
     start: bytes = b''                                                # the state that the level begins with
@@ -164,27 +165,34 @@ def _follow(view):
 def _make_plan(view):
     "Search for a way and begin it."
     a = view.memory.attempt
-    path = view.model.search([a for a in view.available if a != RESET], known=[s for s in a.visits if a.visits[s] > 1], state=view.clock.state, outcomes=view.memory.outcomes)
+    path = view.model.search([a for a in view.available if a != RESET], known=[s for s in a.visits if a.visits[s] > 1], state=view.clock.state, outcomes=view.memory.outcomes, sure=1 - .25 / 2 ** view.memory.fooled)
     a.thoughts += 1 if path else 4
     if path: a.plan = [(s, a, path) for s, a in zip([view.state, *(view.clock.state(d.frame) for d in path.dreams)], path.actions)]
     return path and _follow(view)
+
+def _improvise(view):
+    "What the model, going by pixels, thinks that a player would do, but for what is known to be futile here."
+    options = [(a, logp) for a, logp in zip(*view.model.improvise([a for a in view.available if a != RESET], view.clock.state)) if a not in view.futile]
+    if not options: return None
+    p = np.exp((np.array([logp for _, logp in options]) - max(logp for _, logp in options)) / view.temperature)
+    return Decision(*options[view.rng.choice(len(options), p=p / p.sum())][0], 'policy')
 
 def rule_plan(
     view: View,
     bored: int = 8,      # steps without a new state before a RESET
     patience: int = 80,  # steps of the first attempt at a level before a RESET; a second has twice as many, and so on
     lost: int = 3,       # the attempt from which on imagination is asked
-    novel: float = .15,  # nats a code: a level whose first frame surprises more was never shown, and is thought about at once, if there are `dynamics`
-    thoughts: int = 12,  # searches in an attempt, before the policy plays on
+    novel: float = .15,  # nats a code: a level whose first frame surprises more was never shown, and the `dynamics` are asked, if there are any
+    thoughts: int = 12,  # searches in an attempt at such a level, before it only improvises
 ) -> Decision:
     "The policy with a memory: new starts where it goes in circles, and a search in imagination where nothing was ever shown, or when those do not help."
     m, attempt = view.memory, view.memory.attempt
     if d := _follow(view): return d
     if RESET in view.available and (attempt.stale > bored or attempt.steps > patience * m.attempts): return Decision(RESET, reason='reset')
-    new_here = view.model.dynamics and m.novelty > novel and attempt.thoughts < thoughts
-    if (new_here or m.attempts >= lost and attempt.visits[view.state] == 2) and (d := _make_plan(view)): return d
     m.futile[view.state] |= m.deadly[view.state]
-    return sample_policy(view)
+    new_here = view.model.dynamics and m.novelty > novel
+    if (attempt.thoughts < thoughts if new_here else m.attempts >= lost and attempt.visits[view.state] == 2) and (d := _make_plan(view)): return d
+    return new_here and _improvise(view) or sample_policy(view)
 
 RULES = {'original': rule_original, 'policy': rule_policy, 'plan': rule_plan}
 
@@ -255,6 +263,7 @@ def learn(self:Agent,
     else:
         self.memory.note(self.clock.state(before), d, self.clock.state(after), lost, after)
         if not lost: self.clock.watch(before, after)
+        if d.path and not self.memory.attempt.plan: self.memory.fooled += 1
     self.fresh = completed or d.action == RESET
 
 # %% ../nbs/10_agent.ipynb #10024

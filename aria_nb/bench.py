@@ -19,6 +19,7 @@ import torch.nn.functional as F
 
 from .agent import View, rule_original
 from .demos import make_demos
+from .dynamics import frame_ages, older
 from .frames import SIZE
 from .recordings import Step, find_recordings, read_episode
 from .training import keep_freed_memory, peak_memory_gib, weighted_loss
@@ -132,8 +133,11 @@ def _watched(run, steps): # a world model that has seen these steps, the last on
 
 class _Pixels:
     "Imagines like a `WorldModel`, in pixels."
-    def __init__(self, dynamics, frame): self.dynamics, self.frame = dynamics, frame
-    def dream(self, action): self.frame = self.dynamics.imagine(self.frame, [action])[0].frame; return self
+    def __init__(self, dynamics, steps): self.dynamics, self.frame, self.ages = dynamics, steps[-1].frame, frame_ages(steps)[-1]
+    def dream(self, action):
+        before, self.frame = self.frame, self.dynamics.imagine(self.frame, [action], self.ages)[0].frame
+        self.ages = older(self.ages, before, self.frame)
+        return self
 
 def bench_imagine(run=None, starts=30, depth=10, **_) -> dict | None: # `run`: an `aria_nb.evaluation.Run`
     "Imagined frames: one code after another against all at once, and against pixels if the run has `dynamics`."
@@ -146,7 +150,7 @@ def bench_imagine(run=None, starts=30, depth=10, **_) -> dict | None: # `run`: a
         at = int(np.random.default_rng(k).integers(12, len(steps) - depth))
         truth.append([s.frame for s in steps[at + 1:at + depth + 1]])
         for name, dream in ways.items():
-            world, frames = _Pixels(run.dynamics, steps[at].frame) if name == 'pixels' else _watched(run, steps[at - 12:at + 1]), []
+            world, frames = _Pixels(run.dynamics, steps[:at + 1]) if name == 'pixels' else _watched(run, steps[at - 12:at + 1]), []
             for s in steps[at:at + depth]:
                 t = time.perf_counter(); frames.append(dream(world, (s.action, s.x, s.y)).frame); took[name].append(time.perf_counter() - t)
             dreams[name].append(frames)

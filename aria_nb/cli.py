@@ -27,7 +27,7 @@ from . import __version__
 from .bench import bench_table, run_benchmarks
 from .demos import make_demos, split_episodes
 from .dynamics import DynamicsConfig, distinct_moves, dynamics_metrics, fit_dynamics, load_dynamics, save_dynamics
-from .evaluation import by_game, check_section, load_run, model_section, play_game, publish, read_metrics, save_plots, text_table, tokenizer_section
+from .evaluation import SHIPPED, by_game, check_section, load_run, model_section, play_game, publish, read_metrics, save_plots, text_table, tokenizer_section
 from .files import fingerprint, from_json, only_run, read_json, sha256_of, write_folder, write_json
 from .games import GAMES, GameError, Session
 from .online import play_learning
@@ -60,6 +60,7 @@ class RunConfig:
     outcome: float = TokenWeights.outcome # see `aria_nb.vocab.TokenWeights`; the original: 0
     as_described: bool = False  # the original's model exactly: see `aria_nb.transformer.build_model`
     dynamics: float = 0.        # passes over the distinct transitions, to imagine in pixels as well: see `aria_nb.dynamics`; 0: none
+    more: str | None = None     # folder of recordings that only the dynamics learn from, besides
     weights: str | None = None  # hub name, folder or GGUF file of the pre-trained model, or 'random'
     skip_bad: bool = False      # pass over recordings that cannot be read?
     level_seeds: list = field(default_factory=lambda: [0]) # of bundled games, that were demonstrated
@@ -197,11 +198,12 @@ def stage_model(out, cfg, vocab, tok, train, valid, device):
     return model, cost
 
 # %% ../nbs/20_cli.ipynb #20010b
-def stage_dynamics(out, cfg, train, held, seen, device):
+def stage_dynamics(out, cfg, train, held, device):
     "Train the dynamics, or find them; returns their section of `metrics.json`."
     if not (out/'dynamics.json').exists():
-        t = time.time()
+        t, train = time.time(), train + (read_episodes(cfg, find_recordings(cfg.more)) if cfg.more else [])
         d = load_dynamics(out/'dynamics', device) if (out/'dynamics').exists() else fit_dynamics(distinct_moves(train), DynamicsConfig(passes=cfg.dynamics, seed=cfg.seed), device, out)
+        seen = {h for e in train for h in transitions(e.steps)}
         with write_folder(out/'dynamics') as folder: save_dynamics(d, folder)
         write_json(out/'fingerprint.json', fingerprint(out))
         figures = dynamics_metrics(d, held, seen) | dict(games={g: dynamics_metrics(d, es, seen) for g, es in by_game(held).items()})
@@ -241,7 +243,7 @@ def _train_run(cfg, out, stop_after, device):
     metrics = dict(tokenizer=section, config=config)
     if corpora:
         seen = {h for e in train for h in transitions(e.steps)}
-        if cfg.dynamics: metrics['dynamics'] = stage_dynamics(out, cfg, train, held, seen, device)
+        if cfg.dynamics: metrics['dynamics'] = stage_dynamics(out, cfg, train, held, device)
         metrics['model'] = model_section(model.eval(), vocab, tok, held, seen, cfg.clicks, get_preset(cfg.preset).size, device) | {k: v for k, v in cost.items() if k != 'history'}
         for left in out.glob('dynamics-checkpoint*'): shutil.rmtree(left, ignore_errors=True)
         metrics['play'] = read_metrics(out)['play'] if (out/'metrics.json').exists() else []
@@ -337,6 +339,7 @@ def aria_train(
     vocabulary:str='compact', # 'full': keep the text rows
     as_described:bool=False,  # the original's model exactly
     dynamics:float=0.,        # passes over the distinct transitions, to imagine in pixels as well (20 or so); 0: none
+    more:str=None,            # folder of recordings that only the dynamics learn from, besides
     weights:str=None,         # hub name, folder or GGUF file of the pre-trained model, or 'random'
     device:str='cpu',         # cpu, cuda, mps
     seed:int=0,               # of everything random
@@ -344,7 +347,7 @@ def aria_train(
     "Learn games from a folder of recordings; a run that was cut off goes on."
     held = [validation] if validation else default_validation(find_recordings(recordings))
     cfg = RunConfig(str(Path(recordings).resolve()), held, preset, tokenizer, epochs, batch, lr, alignment, grid, clicks, start, split, vocabulary,
-                    as_described=as_described, dynamics=dynamics, weights=weights, skip_bad=skip_bad, seed=seed)
+                    as_described=as_described, dynamics=dynamics, more=more and str(Path(more).resolve()), weights=weights, skip_bad=skip_bad, seed=seed)
     out = Path(out or f'runs/{preset}')
     metrics = train_run(cfg, out, stop_after, device)
     if metrics is None: return
@@ -361,7 +364,7 @@ def play_line(
 
 @command('game')
 def aria_play(
-    run:str=None,           # run folder; with --learn it may be left out, and the agent begins from nothing
+    run:str=None,           # run folder; default: the run that comes with aria_nb and knows the bundled games; with --learn: none, the agent begins from nothing
     game:str=None,          # a bundled id (lk01, pn01, fl01), or an id of --environments; several with commas between
     environments:str=None,  # folder of <game>/<version>/; its Python is run
     seed:int=0,             # of the agent's chance
@@ -379,11 +382,10 @@ def aria_play(
     device:str='cpu',       # cpu, cuda, mps
 ):
     "Play a game with a trained run; prints levels and actions."
-    if not run and not learn: raise ValueError('needs --run, unless it is to learn from nothing (--learn)')
-    if not run and rule not in (None, 'explore'): raise ValueError('without --run there is only the rule explore')
+    if not run and learn and rule not in (None, 'explore'): raise ValueError('to learn from nothing, without --run, there is only the rule explore')
     if plays < 1 or plays > 1 and not learn: raise ValueError(f'--plays must be at least 1, and more only with --learn, not {plays}')
     rule, games, entries, failed = rule or ('explore' if learn else 'plan'), game.split(','), [], []
-    loaded = load_run(run, device, weights) if run else None
+    loaded = load_run(run or SHIPPED, device, weights) if run or not learn else None
     if record and len(games) * plays > 1: raise ValueError('--record takes one game')
     for g in games:
         agent = None

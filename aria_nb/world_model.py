@@ -14,7 +14,7 @@ import torch
 from fastcore.basics import patch
 from transformers import DynamicCache
 
-from .dynamics import Dreamed, Dynamics
+from .dynamics import Dreamed, Dynamics, older
 from .frames import CELLS
 from .recordings import CLICK, RESET, Step
 from .transformer import PLACES, GameLlama, step_layout
@@ -117,7 +117,7 @@ class WorldModel:
     def reset(self):
         "Begin a new game."
         self.context.clear()
-        self.pending, self.after_act = [self.vocab.game_start], None
+        self.pending, self.after_act, self.frame, self.ages = [self.vocab.game_start], None, None, None
     def see(self,
         frame: np.ndarray, # [64, 64]
     ) -> Seen:
@@ -127,6 +127,7 @@ class WorldModel:
         known = len(self.context) > 0
         logp = self.context.read([*self.pending, v.frame, *tokens, v.act])
         nll = -logp[-FRAME_TOKENS - 2:-2][np.arange(FRAME_TOKENS), tokens].cpu().numpy()
+        self.ages = np.zeros_like(frame) if self.frame is None else older(self.ages, self.frame, frame)
         self.pending, self.after_act, self.last_codes, self.frame = [], logp[-1], codes, frame
         return Seen(codes, float(nll.mean()) if known else float('nan'), nll.reshape(CELLS, CELLS))
     def did(self,
@@ -134,6 +135,7 @@ class WorldModel:
     ):
         "Note what was done; it is read together with the next frame."
         self.pending = action_tokens(self.vocab, step, self.clicks)[1:] + outcome_tokens(self.vocab, step)
+        if step.completed or step.action == RESET: self.frame = None # what comes does not follow from it
 
 # %% ../nbs/09_world_model.ipynb #09016
 def _temper(logp, temperature):
@@ -294,6 +296,15 @@ def _finish(self:Path, available, clicks): # this path and an action that comple
 
 # %% ../nbs/09_world_model.ipynb #09027
 @patch
+def improvise(self:WorldModel,
+    available, # action ids the game offers
+    state,     # what makes two frames the same state
+): # ([N] of (action, x, y), [N] log-probabilities)
+    "What the `dynamics`, which see pixels, think that a player would do: keys, and clicks on things."
+    actions = self.dynamics.candidates(self.frame, self.ages, available, state)
+    return actions, self.dynamics.preferences(self.frame[None], actions, self.ages[None])[0] if actions else np.array([])
+
+@patch
 def search(self:WorldModel,
     available,        # action ids the game offers
     depth: int = 8,   # longest path, in actions
@@ -303,9 +314,10 @@ def search(self:WorldModel,
     known=(),         # states that lead nowhere
     state=lambda frame: frame.tobytes(), # what makes two frames the same state
     outcomes=None,    # what actions really led to, see `Dynamics.search`
+    sure: float = .75, # P(level complete) that counts as completed, of the `dynamics`
 ) -> Path | None: # a `Way`, if there are `dynamics` to ask: they search further, and know places that the codes do not
     "The likeliest way to complete the level that imagination finds."
-    if self.dynamics: return self.dynamics.search(self.frame, available, state=state, outcomes=outcomes or {})
+    if self.dynamics: return self.dynamics.search(self.frame, available, self.ages, state=state, outcomes=outcomes or {}, sure=sure)
     beam, end = [Path(self.fork(), [], [])], self.context.calls[0] + calls
     seen = {state(self.tokenizer.decode(self.last_codes)[0]), *known}
     for _ in range(depth):

@@ -9,18 +9,19 @@ from aria_nb.demos import make_demos
 from aria_nb.recordings import read_episode
 
 KILLS, SEED = int(os.environ.get('ARIA_KILLS', 6)), int(os.environ.get('ARIA_SEED', 0)) # other seeds kill at other moments
-TRAIN = ['--epochs', '1', '--validation', '*.02.*'] # as in `train`
+TRAIN = ['--epochs', '1', '--validation', '*.02.*']
 
 
 def train(folder, out):
-    "Train a tiny run, with a checkpoint after every pass."
+    "Train a tiny run, with checkpoints after every pass and every other step of the dynamics."
     import torch
     from functools import partial
     import aria_nb.cli as cli
     sys.stdout = sys.stderr = open(os.devnull, 'w')
     torch.set_num_threads(1)
     cli.config_of = partial(cli.config_of, save_minutes=0)
-    cli.aria_train(recordings=str(folder), validation='*.02.*', out=str(out), epochs=1)
+    cli.fit_dynamics = partial(cli.fit_dynamics, every=2)
+    cli.aria_train(recordings=str(folder), validation='*.02.*', out=str(out), epochs=1, dynamics=2)
 
 
 def outcome(out):
@@ -28,11 +29,11 @@ def outcome(out):
     metrics = json.loads((out/'metrics.json').read_text())
     timing = ('seconds', 'tokens_per_second', 'peak_memory_gib')
     history = json.loads((out/'model'/'training.json').read_text())['history']
-    return {p: (out/p).read_bytes() for p in ('model/model.safetensors', 'tokenizer/tokenizer.safetensors', 'tokens/train/tokens.npy')} | dict(
-        history=history, **{s: {k: v for k, v in metrics[s].items() if k not in timing} for s in ('tokenizer', 'model')})
+    return {p: (out/p).read_bytes() for p in ('model/model.safetensors', 'dynamics/dynamics.safetensors', 'tokenizer/tokenizer.safetensors', 'tokens/train/tokens.npy')} | dict(
+        history=history, **{s: {k: v for k, v in metrics[s].items() if k not in timing} for s in ('tokenizer', 'model', 'dynamics')})
 
 
-STAGES = dict(tokenizer='tokenizer.json', tokens='tokens/valid', training='model/training.json', evaluation='metrics.json', report='report.html') # and what ends them
+STAGES = dict(tokenizer='tokenizer.json', tokens='tokens/valid', training='model/training.json', dynamics='dynamics.json', evaluation='metrics.json', report='report.html') # and what ends them
 
 def stage(out):
     "What a run is at, by what it has left."
