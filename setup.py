@@ -9,7 +9,7 @@ cfg = ini['DEFAULT']
 setup(
     name=cfg['lib_name'], version=cfg['version'], description=cfg['description'], author=cfg['author'],
     license='Apache-2.0', python_requires='>=' + cfg['min_python'], packages=find_packages(include=['aria_nb', 'aria_nb.*']),
-    package_data={'aria_nb': ['environments/*/*/*', 'fsdp.yaml']}, include_package_data=True,
+    package_data={'aria_nb': ['fsdp.yaml', 'shipped/*', 'shipped/*/*']}, include_package_data=True,
     install_requires=cfg['requirements'].split(), extras_require={'dev': cfg['dev_requirements'].split()},
     entry_points={'console_scripts': cfg['console_scripts'].split(),
                   'nbdev': [f"{cfg['lib_name']}={cfg['lib_name']}._modidx:d"]},

@@ -44,6 +44,6 @@ def test_readme_is_made_from_the_index(copy):
 def test_plain_install_runs_outside_the_checkout(copy, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp('elsewhere')
     subprocess.run([sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--target', elsewhere/'site', str(copy)], check=True)
-    code = "import aria_nb, aria_nb.cli; from aria_nb.games import Session; s = Session('lk01'); print(aria_nb.__file__, s.frame.shape)"
+    code = "import aria_nb, aria_nb.cli; from aria_nb.games import Session; from aria_nb.evaluation import SHIPPED, load_run; s = Session('lk01'); print(aria_nb.__file__, s.frame.shape, load_run(SHIPPED).config['preset'])"
     r = subprocess.run([sys.executable, '-c', code], cwd=elsewhere, capture_output=True, text=True, env=os.environ | {'PYTHONPATH': str(elsewhere/'site')})
-    assert r.returncode == 0 and str(elsewhere/'site') in r.stdout and '(64, 64)' in r.stdout, r.stdout + r.stderr
+    assert r.returncode == 0 and str(elsewhere/'site') in r.stdout and '(64, 64) tiny' in r.stdout, r.stdout + r.stderr
