@@ -17,7 +17,7 @@ import torch
 
 from .agent import Agent, Clock, RandomPlayer, RepeatPlayer, play
 from .demos import make_demos, split_episodes
-from .evaluation import Run, by_game, load_run, model_section
+from .evaluation import SHIPPED, Run, by_game, load_run, model_section
 from .files import read_json, write_json
 from .games import GAMES, Session
 from .recordings import find_recordings, read_episode
@@ -77,7 +77,6 @@ PLAYERS = dict(original=_agent('original'), policy=_agent('policy'), plan=_agent
     **{'random': lambda run, seed, usual: RandomPlayer(seed), 'random, no RESET': lambda run, seed, usual: NoReset(seed),
        'majority': lambda run, seed, usual: RepeatPlayer(usual, seed), 'repeat': lambda run, seed, usual: RepeatPlayer(seed=seed), 'straight on': lambda run, seed, usual: Straight(seed),
        'policy, shuffled weights': lambda run, seed, usual: _agent('policy')(shuffled(run, seed), seed, usual),
-       'plan, shuffled weights': lambda run, seed, usual: _agent('plan')(shuffled(run, seed), seed, usual),
        'plan, stumbling': lambda run, seed, usual: Stumbler(_agent('plan')(run, seed, usual), seed=seed),
        'random, stumbling': lambda run, seed, usual: Stumbler(NoReset(seed), seed=seed)}) # name -> f(run, seed, the game's usual action)
 
@@ -89,7 +88,7 @@ class Trial:
     demos: str = ''           # a name of `DEMOS`
     kept: tuple = ('*.1[01].*',) # file names kept out of training
     settings: dict | None = None # of `aria_nb.cli.RunConfig`; None: nothing is trained
-    run: str = ''             # the run that plays; its own, unless another trial's is named
+    run: str = ''             # the run that plays; its own, unless another trial's is named, or 'shipped'
     players: tuple = ()       # names of `PLAYERS`
     games: tuple = tuple(GAMES)
     seeds: tuple = tuple(range(5)) # of the players
@@ -97,8 +96,7 @@ class Trial:
     max_actions: int = 300
     budget: float | None = None # see `play`
 
-DEMOS = {'shown': dict(episodes=12), 'first four levels': dict(episodes=12, levels=4),
-         '10 sets': dict(seeds=tuple(range(10)), episodes=4), '40 sets': dict(seeds=tuple(range(40)), episodes=1)} # name -> options of `make_demos`
+DEMOS = {'shown': dict(episodes=12), 'first four levels': dict(episodes=12, levels=4)} # name -> options of `make_demos`
 
 # %% ../nbs/17_ablation.ipynb #17014
 def figures(
@@ -148,7 +146,7 @@ def run_trial(
         with open(folder/'log.txt', 'a') as f: f.write(f'{t.name}: {what}\n')
     record = lambda **new: write_json(results, (d := read_json(results) if results.exists() else {}) | {t.name: d.get(t.name, {}) | new})
     done = lambda: read_json(results).get(t.name, {}) if results.exists() else {}
-    out, paths = folder/'runs'/(t.run or t.name), ([], [])
+    out, paths = SHIPPED if t.run == 'shipped' else folder/'runs'/(t.run or t.name), ([], [])
     if t.demos:
         options = DEMOS[t.demos]
         paths = split_episodes(sorted(make_demos(folder/'demonstrations'/t.demos, **options)), list(t.kept))
@@ -174,12 +172,11 @@ CORRECTIONS = [Trial('no model', 'shown', players=('random', 'random, no RESET',
         'clicks': _without('alignment', 'grid', 'clicks'), 'window starts': _without('alignment', 'grid', 'clicks', 'start'),
         'without next action': dict(alignment='original'), 'without settled frame': dict(grid='first'), 'without clicks': dict(clicks='none'),
         'original, VQ-VAE': ORIGINAL | dict(tokenizer='original')}.items()]
-CONTROLS = [Trial('ours', run='ours', players=('policy, shuffled weights', 'plan, shuffled weights', 'plan, stumbling', 'random, stumbling'))]
+CONTROLS = [Trial('ours', run='ours', players=('policy, shuffled weights', 'plan, stumbling', 'random, stumbling'))]
 _real = dict(run='real', games=('ls20-9607627b', 'ft09-0d8bbf25', 'vc33-9851e02b'), max_actions=500)
-REAL = [Trial('real, budget 5', players=('plan', 'random, no RESET'), budget=5, **_real), Trial('real', players=('plan, stumbling', 'plan, shuffled weights', 'random, no RESET'), **_real)]
+REAL = [Trial('real, budget 5', players=('plan', 'random, no RESET'), budget=5, **_real), Trial('real', players=('plan, stumbling', 'policy, shuffled weights', 'random, no RESET'), **_real)]
 FEWER = [Trial(f'{n} demonstrations', 'shown', (f'*.0[{n}-9].*', '*.1[01].*'), dict(epochs=round(30 / n)), players=('policy', 'plan')) for n in (1, 3)]
-_fresh = dict(players=('plan',), seeds=(0,), levels=tuple(range(1000, 1020)), budget=5)
-FRESH = [Trial('fresh levels, no model', **_fresh | dict(players=('random, no RESET', 'straight on'))), Trial('fresh levels, 1 set shown', run='ours', **_fresh),
-    Trial('fresh levels, 10 sets shown', '10 sets', ('*.seed9.0[23].*',), dict(epochs=1), **_fresh), Trial('fresh levels, 40 sets shown', '40 sets', ('*.seed3[89].*',), dict(epochs=1), **_fresh)]
+_fresh = dict(players=('plan',), seeds=(0,), levels=tuple(range(1000, 1020)), budget=5, max_actions=1500)
+FRESH = [Trial('fresh levels, no model', **_fresh | dict(players=('random, no RESET', 'straight on'))), Trial('fresh levels, one set shown', run='ours', **_fresh), Trial('fresh levels, shipped run', run='shipped', **_fresh)]
 CUT = [Trial('first four levels', 'first four levels', settings=dict(epochs=3), players=('policy', 'plan'), max_actions=500)]
 TRIALS = CORRECTIONS + CONTROLS + REAL + FEWER + FRESH + CUT

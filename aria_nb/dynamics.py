@@ -25,7 +25,7 @@ from tqdm import tqdm
 from .files import from_json, read_json, read_tensors, write_json, write_tensors
 from .frames import CELL, CELLS, COLOURS, SIZE
 from .recordings import CLICK, RESET
-from .training import keep_freed_memory, load_checkpoint, save_checkpoint, transitions
+from .training import tune_cpu, load_checkpoint, save_checkpoint, transitions
 from .transformer import fast_dtype, load_trained
 
 # %% ../nbs/09_dynamics.ipynb #09d05
@@ -227,7 +227,7 @@ def fit_dynamics(
     every: int = 500,    # steps between checkpoints
 ):
     "Train to the end, or go on where it was cut off; returns `Dynamics`. Raises `FloatingPointError` if the loss is no number."
-    keep_freed_memory()
+    tune_cpu()
     net, steps, at = cfg.build().to(device).train(), math.ceil(len(moves) * cfg.passes / cfg.batch), out and Path(out)/'dynamics-checkpoint'
     opt, asked = MuonAndAdamW(net, cfg.lr), cfg.batch // 2
     done = ((at and load_checkpoint(at, net, opt)) or dict(steps=0))['steps']

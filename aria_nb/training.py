@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['weighted_loss', 'TrainConfig', 'config_of', 'epoch_order', 'batches', 'check_history', 'read_training', 'Progress',
-           'save_checkpoint', 'load_checkpoint', 'own_part', 'validation_loss', 'keep_freed_memory', 'Trainer',
-           'predict_tokens', 'Tallies', 'tally', 'transitions', 'peak_memory_gib', 'show_history']
+           'save_checkpoint', 'load_checkpoint', 'own_part', 'validation_loss', 'tune_cpu', 'Trainer', 'predict_tokens',
+           'Tallies', 'tally', 'transitions', 'peak_memory_gib', 'show_history']
 
 # %% ../nbs/08_training.ipynb #08002
 import ctypes, math, os, platform, resource, sys, time, warnings
@@ -189,8 +189,9 @@ def validation_loss(
     return (sums[0] / sums[1].clamp_min(1e-9)).item()
 
 # %% ../nbs/08_training.ipynb #08021
-def keep_freed_memory():
-    "Let glibc keep freed memory for reuse: logits of many megabytes, mapped anew each step, cost a third of the time in page faults."
+def tune_cpu():
+    "Two settings of this process that training on a CPU needs: numbers too small to matter (denormal ones, which take many times as long) count as 0, and glibc keeps freed memory for reuse (logits of many megabytes, mapped anew each step, cost a third of the time in page faults)."
+    torch.set_flush_denormal(True)
     if platform.system() != 'Linux': return
     libc, (trim_threshold, mmap_max) = ctypes.CDLL(None), (-1, -4)              # names of malloc.h
     if hasattr(libc, 'mallopt'): libc.mallopt(mmap_max, 0); libc.mallopt(trim_threshold, 2**31 - 1)
@@ -208,7 +209,7 @@ class Trainer:
     ):
         if os.environ.get('ACCELERATE_MIXED_PRECISION') == 'fp16': raise ValueError('float16 overflows in these models (its largest number is 65,504); use bf16 or no mixed precision')
         self.cfg, self.train_ds, self.valid_ds, self.out, self.watch = cfg, train, valid, Path(out) if out else None, watch
-        keep_freed_memory()
+        tune_cpu()
         bf16 = fast_dtype(cfg.device) == torch.bfloat16
         self.acc = Accelerator(mixed_precision='bf16' if bf16 else 'no', cpu=cfg.device == 'cpu')
         if cfg.checkpointing: recompute_activations(model)
