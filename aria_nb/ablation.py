@@ -177,6 +177,7 @@ _real = dict(run='real', games=('ls20-9607627b', 'ft09-0d8bbf25', 'vc33-9851e02b
 REAL = [Trial('real, budget 5', players=('plan', 'random, no RESET'), budget=5, **_real), Trial('real', players=('plan, stumbling', 'policy, shuffled weights', 'random, no RESET'), **_real)]
 FEWER = [Trial(f'{n} demonstrations', 'shown', (f'*.0[{n}-9].*', '*.1[01].*'), dict(epochs=round(30 / n)), players=('policy', 'plan')) for n in (1, 3)]
 _fresh = dict(players=('plan',), seeds=(0,), levels=tuple(range(1000, 1020)), budget=5, max_actions=1500)
-FRESH = [Trial('fresh levels, no model', **_fresh | dict(players=('random, no RESET', 'straight on'))), Trial('fresh levels, one set shown', run='ours', **_fresh), Trial('fresh levels, shipped run', run='shipped', **_fresh)]
+FRESH = [Trial('fresh levels, no model', **_fresh | dict(players=('random, no RESET', 'straight on'))), Trial('fresh levels, one set shown', run='ours', **_fresh), Trial('fresh levels, shipped run', run='shipped', **_fresh),
+         Trial('levels shown, shipped run', run='shipped', players=('plan',))]
 CUT = [Trial('first four levels', 'first four levels', settings=dict(epochs=3), players=('policy', 'plan'), max_actions=500)]
 TRIALS = CORRECTIONS + CONTROLS + REAL + FEWER + FRESH + CUT

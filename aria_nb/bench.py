@@ -22,7 +22,7 @@ from .demos import make_demos
 from .dynamics import frame_ages, older
 from .frames import SIZE
 from .recordings import Step, find_recordings, read_episode
-from .training import tune_cpu, peak_memory_gib, weighted_loss
+from .training import peak_memory_gib, tuned_cpu, weighted_loss
 from .transformer import build_model, count_parameters, merged, recompute_activations
 from .vocab import Vocab, encode_episode
 from .vqvae import PatchTokenizer, VQVAE
@@ -179,8 +179,8 @@ def bench_limit(**_) -> dict: # append_share, prefill_share of what a plain matr
                 append_ms=1e3 * t_append, prefill_ms=1e3 * t_prefill)
 
 # %% ../nbs/12_bench.ipynb #12021
+@tuned_cpu()
 def _training_speed(kind, name, weights, tokens, steps): # seconds a step, first log-probabilities over the game's tokens
-    tune_cpu()
     full = kind == 'full'
     vocab = Vocab(kind=kind, extras=False)
     model = build_model(name, vocab, weights or 'random', as_described=full)
@@ -203,8 +203,8 @@ def bench_train_compact(weights=None, name='smollm2-135m', tokens=512, steps=5, 
                 memory_gib=little, plain_memory_gib=much)
 
 # %% ../nbs/12_bench.ipynb #12023
+@tuned_cpu()
 def _large_step(name, tokens, forward): # parameters
-    tune_cpu()
     vocab = Vocab(extras=False)
     model = build_model(name, vocab, 'random')
     past, _ = _context(vocab, 1 + forward // 67)

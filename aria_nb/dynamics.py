@@ -25,7 +25,7 @@ from tqdm import tqdm
 from .files import from_json, read_json, read_tensors, write_json, write_tensors
 from .frames import CELL, CELLS, COLOURS, SIZE
 from .recordings import CLICK, RESET
-from .training import tune_cpu, load_checkpoint, save_checkpoint, transitions
+from .training import load_checkpoint, save_checkpoint, transitions, tuned_cpu
 from .transformer import fast_dtype, load_trained
 
 # %% ../nbs/09_dynamics.ipynb #09d05
@@ -219,6 +219,7 @@ def _losses(net, moves, i, asked, device): # of a batch, the first moves with th
     return dynamics_loss(part(slice(n)), frames[:n], after[:n], happened[:n]) + policy_loss(part(slice(n, None)), actions[n:], areas[n:])
 
 # %% ../nbs/09_dynamics.ipynb #09d18b
+@tuned_cpu()
 def fit_dynamics(
     moves: Moves,
     cfg: DynamicsConfig = DynamicsConfig(),
@@ -227,7 +228,6 @@ def fit_dynamics(
     every: int = 500,    # steps between checkpoints
 ):
     "Train to the end, or go on where it was cut off; returns `Dynamics`. Raises `FloatingPointError` if the loss is no number."
-    tune_cpu()
     net, steps, at = cfg.build().to(device).train(), math.ceil(len(moves) * cfg.passes / cfg.batch), out and Path(out)/'dynamics-checkpoint'
     opt, asked = MuonAndAdamW(net, cfg.lr), cfg.batch // 2
     done = ((at and load_checkpoint(at, net, opt)) or dict(steps=0))['steps']
@@ -364,20 +364,21 @@ def search(self:Dynamics,
     frames: int = 2000,  # budget: frames imagined
     depth: int = 60,     # longest way, in actions
     sure: float = .75,   # P(level complete) that counts as completed: completions were drawn three times as often as they are
+    hope: float = .25,   # and what is worth a try when the budget has found nothing better
     state=lambda frame: frame.tobytes(), # what makes two frames the same state
     outcomes={},         # (state, action): `Dreamed`; what was seen to happen, and need not be imagined
     wide: int = 4,       # places looked at together
 ) -> Way | None:
-    "A way to complete the level, if imagination finds one."
+    "A way to complete the level, if imagination finds one: the first that is sure, or else the likeliest."
     ages = np.zeros_like(frame) if ages is None else ages
     actions, end = self.candidates(frame, ages, available, state, sure), self.imagined + frames
-    heap, seen, n = [(0., 0, _Place(frame, ages, [], []))], {state(frame)}, 0
-    while heap and actions:
+    heap, seen, n, found = [(0., 0, _Place(frame, ages, [], []))], {state(frame)}, 0, None
+    while heap and actions and not (found and found.goal > sure):
         places = [heappop(heap)[-1] for _ in range(min(wide, len(heap)))]
-        if self.imagined + len(places) * len(actions) > end: return None
+        if self.imagined + len(places) * len(actions) > end: break
         said = self._step(places, actions, state, outcomes)
-        best = max(((d.goal, k, j) for k, ds in enumerate(said) for j, d in enumerate(ds)))
-        if best[0] > sure: p = places[best[1]]; return Way(p.actions + [actions[best[2]]], p.dreams, best[0])
+        goal, p, a = max(((d.goal, p, a) for p, ds in zip(places, said) for a, d in zip(actions, ds)), key=lambda found: found[0])
+        if goal > (found.goal if found else hope): found = Way(p.actions + [a], p.dreams, goal)
         liked = self.preferences(np.stack([p.frame for p in places]), actions, np.stack([p.ages for p in places]))
         for p, ds, logps in zip(places, said, np.logaddexp(liked + math.log(.9), math.log(.1 / len(actions)))): # a tenth to chance: no action is ruled out
             for a, d, logp in zip(actions, ds, logps):
@@ -385,6 +386,7 @@ def search(self:Dynamics,
                 seen.add(s); n += 1
                 new = _Place(d.frame, older(p.ages, p.frame, d.frame), p.actions + [a], p.dreams + [d], p.logp + logp)
                 heappush(heap, (math.log(len(new.actions)) - new.logp, n, new))
+    return found
 
 # %% ../nbs/09_dynamics.ipynb #09d29
 def save_dynamics(d, folder): # a `Dynamics`

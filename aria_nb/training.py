@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['weighted_loss', 'TrainConfig', 'config_of', 'epoch_order', 'batches', 'check_history', 'read_training', 'Progress',
-           'save_checkpoint', 'load_checkpoint', 'own_part', 'validation_loss', 'tune_cpu', 'Trainer', 'predict_tokens',
-           'Tallies', 'tally', 'transitions', 'peak_memory_gib', 'show_history']
+           'save_checkpoint', 'load_checkpoint', 'own_part', 'validation_loss', 'flushes_denormals', 'tuned_cpu',
+           'Trainer', 'predict_tokens', 'Tallies', 'tally', 'transitions', 'peak_memory_gib', 'show_history']
 
 # %% ../nbs/08_training.ipynb #08002
 import ctypes, math, os, platform, resource, sys, time, warnings
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -189,12 +189,18 @@ def validation_loss(
     return (sums[0] / sums[1].clamp_min(1e-9)).item()
 
 # %% ../nbs/08_training.ipynb #08021
-def tune_cpu():
-    "Two settings of this process that training on a CPU needs: numbers too small to matter (denormal ones, which take many times as long) count as 0, and glibc keeps freed memory for reuse (logits of many megabytes, mapped anew each step, cost a third of the time in page faults)."
+def flushes_denormals(): return torch.full((1,), 5e-324, dtype=torch.float64).mul(1).item() == 0
+
+@contextmanager
+def tuned_cpu():
+    "What training on a CPU needs: while this lasts, numbers too small to matter (denormal ones, which take many times as long) count as 0; and from now on glibc keeps freed memory for reuse (logits of many megabytes, mapped anew each step, cost a third of the time in page faults)."
+    before = flushes_denormals()
     torch.set_flush_denormal(True)
-    if platform.system() != 'Linux': return
-    libc, (trim_threshold, mmap_max) = ctypes.CDLL(None), (-1, -4)              # names of malloc.h
-    if hasattr(libc, 'mallopt'): libc.mallopt(mmap_max, 0); libc.mallopt(trim_threshold, 2**31 - 1)
+    if platform.system() == 'Linux' and hasattr(libc := ctypes.CDLL(None), 'mallopt'):
+        trim_threshold, mmap_max = -1, -4                                       # names of malloc.h
+        libc.mallopt(mmap_max, 0); libc.mallopt(trim_threshold, 2**31 - 1)
+    try: yield
+    finally: torch.set_flush_denormal(before)
 
 # %% ../nbs/08_training.ipynb #08022
 class Trainer:
@@ -209,7 +215,6 @@ class Trainer:
     ):
         if os.environ.get('ACCELERATE_MIXED_PRECISION') == 'fp16': raise ValueError('float16 overflows in these models (its largest number is 65,504); use bf16 or no mixed precision')
         self.cfg, self.train_ds, self.valid_ds, self.out, self.watch = cfg, train, valid, Path(out) if out else None, watch
-        tune_cpu()
         bf16 = fast_dtype(cfg.device) == torch.bfloat16
         self.acc = Accelerator(mixed_precision='bf16' if bf16 else 'no', cpu=cfg.device == 'cpu')
         if cfg.checkpointing: recompute_activations(model)
@@ -296,6 +301,7 @@ def _write_best(self:Trainer):
 
 # %% ../nbs/08_training.ipynb #08027
 @patch
+@tuned_cpu()
 def fit(self:Trainer):
     "Train to the end; the model then has its best weights. Returns the history; raises `FloatingPointError` if the loss explodes twice."
     self.best = None

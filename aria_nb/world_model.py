@@ -233,7 +233,7 @@ def fork(self:WorldModel) -> WorldModel:
     return other
 
 # %% ../nbs/09_world_model.ipynb #09023
-def _frame_in_turn(context, start, codes, _):
+def _frame_in_turn(context, start, codes):
     "The likeliest next frame, code by code: its 64 tokens, all but the last of them read, and the log-probabilities [64, K] that they were chosen from."
     frame, rows = [start], []
     for _ in range(FRAME_TOKENS):
@@ -252,6 +252,12 @@ def _frame_at_once(context, start, codes, guess):
 
 # %% ../nbs/09_world_model.ipynb #09024
 @patch
+def _guess(self:WorldModel, action) -> np.ndarray: # [64] codes
+    "Of the next frame, to begin with: what the `dynamics` foresee, or the frame last seen."
+    if not self.dynamics: return self.last_codes
+    return self.tokenizer.encode(self.dynamics.outcomes(self.frame[None], [action], self.ages[None])[0].frame)[0]
+
+@patch
 def dream(self:WorldModel,
     action,                # (action, x, y)
     parallel: bool = True, # guess whole frames until they agree with themselves, or go code by code?
@@ -263,9 +269,11 @@ def dream(self:WorldModel,
     after = self.context.read(taken)[-1].exp()
     goal, lost = float(after[v.level_complete]), float(after[v.game_over]) if v.extras else 0.
     if max(goal, lost) > .5: self.context.read([v.level_complete if goal > lost else v.game_over])
-    frame, logp = (_frame_at_once if parallel else _frame_in_turn)(self.context, v.frame, codes, v.code_token(self.last_codes))
+    frame, logp = _frame_at_once(self.context, v.frame, codes, v.code_token(self._guess(action))) if parallel else _frame_in_turn(self.context, v.frame, codes)
     self.last_codes, self.after_act = v.token_code(frame), self.context.read([frame[-1], v.act])[-1]
-    return Dreamed(self.tokenizer.decode(self.last_codes)[0], goal, lost, _entropy(logp).cpu().numpy().reshape(CELLS, CELLS))
+    before, self.frame = self.frame, self.tokenizer.decode(self.last_codes)[0]
+    self.ages = older(self.ages, before, self.frame)
+    return Dreamed(self.frame, goal, lost, _entropy(logp).cpu().numpy().reshape(CELLS, CELLS))
 
 @patch
 def imagine(self:WorldModel,
