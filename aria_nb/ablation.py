@@ -72,7 +72,7 @@ class Stumbler:
         if completed: self._level()
 
 # %% ../nbs/17_ablation.ipynb #17011
-def _agent(rule): return lambda run, seed, usual: Agent(run.world_model(), rule, seed=seed)
+def _agent(rule): return lambda run, seed, usual: Agent(run.world_model(), rule, .5, seed, schedule='constant') # one temperature for all, whatever the default
 PLAYERS = dict(original=_agent('original'), policy=_agent('policy'), plan=_agent('plan'),
     **{'random': lambda run, seed, usual: RandomPlayer(seed), 'random, no RESET': lambda run, seed, usual: NoReset(seed),
        'majority': lambda run, seed, usual: RepeatPlayer(usual, seed), 'repeat': lambda run, seed, usual: RepeatPlayer(seed=seed), 'straight on': lambda run, seed, usual: Straight(seed),

@@ -74,6 +74,7 @@ class Attempt:
     thoughts: int = 0                                # searches so far; one that found nothing counts as four
     def enter(self, state): self.steps += 1; self.stale = 0 if state not in self.visits else self.stale + 1; self.visits[state] += 1
 
+# %% ../nbs/10_agent.ipynb #10006p
 @dataclass
 class Memory:
     "What is known of a level; actions are (action, x, y)."
@@ -177,6 +178,7 @@ def _improvise(view):
     p = np.exp((np.array([logp for _, logp in options]) - max(logp for _, logp in options)) / view.temperature)
     return Decision(*options[view.rng.choice(len(options), p=p / p.sum())][0], 'policy')
 
+# %% ../nbs/10_agent.ipynb #10013p
 def rule_plan(
     view: View,
     bored: int = 8,      # steps without a new state before a RESET
@@ -217,10 +219,10 @@ class Agent:
     def __init__(self,
         model: WorldModel,
         rule: str = 'plan',       # a name of `RULES`
-        temperature: float = .5,  # of the sampled policy
+        temperature: float = .25, # of the sampled policy
         seed: int = 0,
         decay: float = .95,       # of the running mean of surprise
-        schedule: str = 'constant', # of the temperature, a name of `SCHEDULES`
+        schedule: str = 'restless', # of the temperature, a name of `SCHEDULES`
     ):
         if schedule not in SCHEDULES: raise ValueError(f'schedule must be one of {sorted(SCHEDULES)}, not {schedule!r}')
         if rule not in RULES: raise ValueError(f'rule must be one of {sorted(RULES)}, not {rule!r}')

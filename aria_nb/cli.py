@@ -78,6 +78,7 @@ class RunConfig:
         if self.tokenizer not in TOKENIZERS: raise ValueError(f'tokenizer must be one of {sorted(TOKENIZERS)}, not {self.tokenizer!r}')
         if self.split not in ('episode', 'window'): raise ValueError(f"split must be 'episode' or 'window', not {self.split!r}")
 
+# %% ../nbs/20_cli.ipynb #20005p
 def versions() -> dict:
     "The versions that a run was made with."
     names = ['torch', 'transformers', 'peft', 'accelerate', 'vector-quantize-pytorch', 'arcengine', 'arc-agi', 'numpy']
@@ -362,6 +363,7 @@ def play_line(
     "What came of a play, in a line."
     return f"{e['game']}: {e['levels']} of {e['win_levels']} levels in {e['actions']} actions {e['actions_per_level']}, RHAE {e['rhae']:.1f}, {e['ms_per_decision'] or 0:.0f} ms a decision"
 
+# %% ../nbs/20_cli.ipynb #20019p
 @command('game')
 def aria_play(
     run:str=None,           # run folder; default: the run that comes with aria_nb and knows the bundled games; with --learn: none, the agent begins from nothing
@@ -375,8 +377,8 @@ def aria_play(
     learn:bool=False,       # keep training on what is played (in memory: the run folder stays as it is)
     plays:int=1,            # play each game so often; with --learn what was learned is kept from one to the next
     weights:str=None,       # of the pre-trained model, where the run began with others than its preset's
-    temperature:float=.5,   # of the policy
-    schedule:str='constant', # of the temperature: constant, restless or bolder
+    temperature:float=.25,  # of the policy
+    schedule:str='restless', # of the temperature: constant, restless or bolder
     record:str=None,        # recording to write (of one game); default: <run>/play/<game>.<rule>.seed<seed>.recording.jsonl.gz, without a run in recordings/
     json_:str=None,         # file for the result ('play' entry) (--json)
     device:str='cpu',       # cpu, cuda, mps
@@ -401,7 +403,6 @@ def aria_play(
             entries.append(entry)
     if json_: write_json(Path(json_), {'play': entries})
     if failed: raise GameError('; '.join(failed))
-
 
 # %% ../nbs/20_cli.ipynb #20020
 @command('run')

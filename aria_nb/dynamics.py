@@ -270,6 +270,7 @@ class Dreamed:
     lost: float         # P(game over)
     entropy: np.ndarray # [8, 8] nats: how unsure each cell is
 
+# %% ../nbs/09_dynamics.ipynb #09d20p
 class Dynamics:
     "A trained `PixelNet`."
     def __init__(self, net:PixelNet, cfg:DynamicsConfig):
@@ -356,6 +357,7 @@ def _step(self:Dynamics, places, actions, state, outcomes): # what each action l
         for i, d in zip(new, self.outcomes(frames, [grown[i][1] for i in new], ages)): said[i] = d
     return [said[k:k + len(actions)] for k in range(0, len(said), len(actions))]
 
+# %% ../nbs/09_dynamics.ipynb #09d25p
 @patch
 def search(self:Dynamics,
     frame: np.ndarray,   # [64, 64], where to begin

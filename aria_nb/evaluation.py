@@ -119,6 +119,7 @@ class PlayEntry:
         check_game_id(self.game)
         if not self.rule.isidentifier(): raise ValueError(f'{self.rule!r:.40} is no rule')
 
+# %% ../nbs/11_evaluation.ipynb #11010p
 def play_entry(
     p: Play,
     seed: int,           # of the player
@@ -130,16 +131,17 @@ def play_entry(
     entry = PlayEntry(p.game, seed, held_out, rule, p.levels, p.win_levels, p.actions, p.score['level_actions'], p.score['baseline'], p.score['rhae'], p.ms_per_decision, level_seed, p.error)
     return {k: v for k, v in asdict(entry).items() if k != 'error' or v}
 
+# %% ../nbs/11_evaluation.ipynb #11010q
 def play_game(
     run: Run | None,     # None: random play
     game: str,           # see `Session`
     seed: int = 0,       # of the player
     rule: str = 'plan',
     max_actions: int = 500,
-    temperature: float = .5,
+    temperature: float = .25,
     level_seed: int = 0, # of a bundled game's levels
     environments=None, record=None, progress: bool = False, budget: float | None = None, # see `Session`, `play`
-    schedule: str = 'constant', # of the temperature, see `Agent`
+    schedule: str = 'restless', # of the temperature, see `Agent`
 ): # (entry of the 'play' section, the `Play`)
     "Play one game."
     agent = Agent(run.world_model(), rule, temperature, seed, schedule=schedule) if run else RandomPlayer(seed)
@@ -312,6 +314,7 @@ def model_card(
         '```python', 'from aria_nb.evaluation import load_run, play_game', "run = load_run('FOLDER')", f"play_game(run, '{games[0]}')", '```', '',
         '## What it learned', '', 'On recordings that were kept out of training.', '', _markdown_table(figures), '', *(['## How it plays', '', _markdown_table(plays), ''] if len(plays) > 1 else [])])
 
+# %% ../nbs/11_evaluation.ipynb #11019p
 def publish(
     run,    # run folder
     folder, # to make

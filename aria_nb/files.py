@@ -69,6 +69,7 @@ def read_json(
     if not isinstance(d, dict): raise ValueError(f'{path}: not a JSON object')
     return d
 
+# %% ../nbs/00_files.ipynb #00008p
 def from_json(
     cls,     # a dataclass; its annotations are types of JSON, such as `str | None`
     d: dict, # its fields
@@ -83,6 +84,7 @@ def from_json(
     try: return cls(**d)
     except (TypeError, ValueError) as e: raise ValueError(f'{path}: {e}') from None
 
+# %% ../nbs/00_files.ipynb #00008q
 def check_figures(
     d,        # somebody's dictionary
     path,     # where it comes from

@@ -407,6 +407,7 @@ class Answer:
         self.state = GameState[self.state]
         from_json(Score, self.score, 'score')
 
+# %% ../nbs/02_games.ipynb #02048p
 def _serve():
     "Play a game for the process at the other end of stdin and stdout; what the game prints goes to stderr."
     asked, out, host = sys.stdin, os.fdopen(os.dup(1), 'w'), None

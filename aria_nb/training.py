@@ -107,6 +107,7 @@ def read_training(
     check_history(d['history'], path)
     return d
 
+# %% ../nbs/08_training.ipynb #08014p
 @dataclass
 class Progress:
     "How far a training has come: the JSON of a checkpoint."
@@ -121,6 +122,7 @@ class Progress:
         check_history(self.history, 'history')
         if self.passes < 0 or self.seconds < 0: raise ValueError('this is no progress')
 
+# %% ../nbs/08_training.ipynb #08014q
 def save_checkpoint(
     folder,      # where it goes
     model, opt,

@@ -103,6 +103,7 @@ class Seen:
     @property
     def novelty(self): return float(self.cell_surprise.mean()) # the same as surprise; for the first frame too
 
+# %% ../nbs/09_world_model.ipynb #09014p
 class WorldModel:
     "Surprise, policy, goals and imagination of a trained model."
     def __init__(self,
