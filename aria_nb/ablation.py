@@ -74,7 +74,8 @@ class Stumbler:
 # %% ../nbs/17_ablation.ipynb #17011
 def _agent(rule): return lambda run, seed, usual: Agent(run.world_model(), rule, .5, seed, schedule='constant') # one temperature for all, whatever the default
 PLAYERS = dict(original=_agent('original'), policy=_agent('policy'), plan=_agent('plan'),
-    **{'random': lambda run, seed, usual: RandomPlayer(seed), 'random, no RESET': lambda run, seed, usual: NoReset(seed),
+    **{'plan, cooler': lambda run, seed, usual: Agent(run.world_model(), 'plan', seed=seed), # as by default
+       'random': lambda run, seed, usual: RandomPlayer(seed), 'random, no RESET': lambda run, seed, usual: NoReset(seed),
        'majority': lambda run, seed, usual: RepeatPlayer(usual, seed), 'repeat': lambda run, seed, usual: RepeatPlayer(seed=seed), 'straight on': lambda run, seed, usual: Straight(seed),
        'policy, shuffled weights': lambda run, seed, usual: _agent('policy')(shuffled(run, seed), seed, usual),
        'plan, stumbling': lambda run, seed, usual: Stumbler(_agent('plan')(run, seed, usual), seed=seed),
@@ -174,10 +175,10 @@ CORRECTIONS = [Trial('no model', 'shown', players=('random', 'random, no RESET',
         'original, VQ-VAE': ORIGINAL | dict(tokenizer='original')}.items()]
 CONTROLS = [Trial('ours', run='ours', players=('policy, shuffled weights', 'plan, stumbling', 'random, stumbling'))]
 _real = dict(run='real', games=('ls20-9607627b', 'ft09-0d8bbf25', 'vc33-9851e02b'), max_actions=500)
-REAL = [Trial('real, budget 5', players=('plan', 'random, no RESET'), budget=5, **_real), Trial('real', players=('plan, stumbling', 'policy, shuffled weights', 'random, no RESET'), **_real)]
+REAL = [Trial('real, budget 5', players=('plan, cooler', 'plan', 'random, no RESET'), budget=5, **_real), Trial('real', players=('plan, stumbling', 'policy, shuffled weights', 'random, no RESET'), **_real)]
 FEWER = [Trial(f'{n} demonstrations', 'shown', (f'*.0[{n}-9].*', '*.1[01].*'), dict(epochs=round(30 / n)), players=('policy', 'plan')) for n in (1, 3)]
-_fresh = dict(players=('plan',), seeds=(0,), levels=tuple(range(1000, 1020)), budget=5, max_actions=1500)
+_fresh = dict(players=('plan, cooler',), seeds=(0,), levels=tuple(range(1000, 1020)), budget=5, max_actions=1500)
 FRESH = [Trial('fresh levels, no model', **_fresh | dict(players=('random, no RESET', 'straight on'))), Trial('fresh levels, one set shown', run='ours', **_fresh), Trial('fresh levels, shipped run', run='shipped', **_fresh),
-         Trial('levels shown, shipped run', run='shipped', players=('plan',))]
+         Trial('levels shown, shipped run', run='shipped', players=('plan, cooler',))]
 CUT = [Trial('first four levels', 'first four levels', settings=dict(epochs=3), players=('policy', 'plan'), max_actions=500)]
 TRIALS = CORRECTIONS + CONTROLS + REAL + FEWER + FRESH + CUT
