@@ -48,7 +48,7 @@ screenshots: $(VENV)/ready
 
 shipped: $(VENV)/ready
 	$(BIN)/python -c "from aria_nb.demos import make_demos; make_demos('runs/shipped/demonstrations'); make_demos('runs/shipped/more', seeds=range(1, 501), episodes=1, explore=2, error=.1, lose=.05)"
-	$(BIN)/aria_train --recordings runs/shipped/demonstrations --epochs 3 --more runs/shipped/more --dynamics 2 --out runs/shipped/run
+	$(BIN)/aria_train --recordings runs/shipped/demonstrations --epochs 6 --more runs/shipped/more --dynamics 2 --out runs/shipped/run
 	rm -rf aria_nb/shipped && $(BIN)/python -c "from aria_nb.evaluation import publish; publish('runs/shipped/run', 'aria_nb/shipped', half=True)"
 
 .PHONY: help demo test export readme execute shipped screenshots
