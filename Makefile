@@ -18,7 +18,7 @@ help:
 	@echo "make export   notebooks -> package"
 	@echo "make readme   nbs/index.ipynb -> README.md"
 	@echo "make execute  run all notebooks and keep their outputs"
-	@echo "make shipped  train the run that comes with the package (half an hour)"
+	@echo "make shipped  train the run that comes with the package (an hour)"
 	@echo "make screenshots  the README's pictures, from the run of make demo (needs Chromium)"
 
 $(VENV)/ready: settings.ini setup.py
@@ -48,7 +48,7 @@ screenshots: $(VENV)/ready
 
 shipped: $(VENV)/ready
 	$(BIN)/python -c "from aria_nb.demos import make_demos; make_demos('runs/shipped/demonstrations'); make_demos('runs/shipped/more', seeds=range(1, 501), episodes=1, explore=2, error=.1, lose=.05)"
-	$(BIN)/aria_train --recordings runs/shipped/demonstrations --epochs 6 --more runs/shipped/more --dynamics 2 --out runs/shipped/run
+	$(BIN)/aria_train --recordings runs/shipped/demonstrations --epochs 6 --more runs/shipped/more --dynamics 1.5 --joining .3 --out runs/shipped/run
 	rm -rf aria_nb/shipped && $(BIN)/python -c "from aria_nb.evaluation import publish; publish('runs/shipped/run', 'aria_nb/shipped', half=True)"
 
 .PHONY: help demo test export readme execute shipped screenshots

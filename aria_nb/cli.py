@@ -60,6 +60,7 @@ class RunConfig:
     outcome: float = TokenWeights.outcome # see `aria_nb.vocab.TokenWeights`; the original: 0
     as_described: bool = False  # the original's model exactly: see `aria_nb.transformer.build_model`
     dynamics: float = 0.        # passes over the distinct transitions, to imagine in pixels as well: see `aria_nb.dynamics`; 0: none
+    joining: float = 0.         # share of the dynamics' training in which the games join one after another
     more: str | None = None     # folder of recordings that only the dynamics learn from, besides
     weights: str | None = None  # hub name, folder or GGUF file of the pre-trained model, or 'random'
     skip_bad: bool = False      # pass over recordings that cannot be read?
@@ -71,6 +72,7 @@ class RunConfig:
         for k in ('epochs', 'batch', 'lr'):
             v = getattr(self, k)
             if v is not None and not 0 < v < 1e9: raise ValueError(f'{k} must be more than 0, not {v}')
+        if not 0 <= self.joining < 1: raise ValueError(f'joining must be 0 to 1, not {self.joining}')
         if not 0 <= self.dynamics < 1e6: raise ValueError(f'dynamics must be 0 or more passes, not {self.dynamics}')
         if not all(isinstance(v, str) for v in self.validation): raise ValueError('validation must be patterns of file names')
         if self.as_described: self.vocabulary, self.clicks, self.outcome = 'full', 'none', 0.
@@ -203,7 +205,7 @@ def stage_dynamics(out, cfg, train, held, device):
     "Train the dynamics, or find them; returns their section of `metrics.json`."
     if not (out/'dynamics.json').exists():
         t, train = time.time(), train + (read_episodes(cfg, find_recordings(cfg.more)) if cfg.more else [])
-        d = load_dynamics(out/'dynamics', device) if (out/'dynamics').exists() else fit_dynamics(distinct_moves(train), DynamicsConfig(passes=cfg.dynamics, seed=cfg.seed), device, out)
+        d = load_dynamics(out/'dynamics', device) if (out/'dynamics').exists() else fit_dynamics(distinct_moves(train), DynamicsConfig(passes=cfg.dynamics, joining=cfg.joining, seed=cfg.seed), device, out)
         seen = {h for e in train for h in transitions(e.steps)}
         with write_folder(out/'dynamics') as folder: save_dynamics(d, folder)
         write_json(out/'fingerprint.json', fingerprint(out))
@@ -340,6 +342,7 @@ def aria_train(
     vocabulary:str='compact', # 'full': keep the text rows
     as_described:bool=False,  # the original's model exactly
     dynamics:float=0.,        # passes over the distinct transitions, to imagine in pixels as well (20 or so); 0: none
+    joining:float=0.,         # share of the dynamics' training in which the games join one after another: .3 where their goals differ much
     more:str=None,            # folder of recordings that only the dynamics learn from, besides
     weights:str=None,         # hub name, folder or GGUF file of the pre-trained model, or 'random'
     device:str='cpu',         # cpu, cuda, mps
@@ -348,7 +351,7 @@ def aria_train(
     "Learn games from a folder of recordings; a run that was cut off goes on."
     held = [validation] if validation else default_validation(find_recordings(recordings))
     cfg = RunConfig(str(Path(recordings).resolve()), held, preset, tokenizer, epochs, batch, lr, alignment, grid, clicks, start, split, vocabulary,
-                    as_described=as_described, dynamics=dynamics, more=more and str(Path(more).resolve()), weights=weights, skip_bad=skip_bad, seed=seed)
+                    as_described=as_described, dynamics=dynamics, joining=joining, more=more and str(Path(more).resolve()), weights=weights, skip_bad=skip_bad, seed=seed)
     out = Path(out or f'runs/{preset}')
     metrics = train_run(cfg, out, stop_after, device)
     if metrics is None: return
