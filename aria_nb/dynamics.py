@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['LATELY', 'EVENTS', 'PATCH', 'SIDE', 'ASK', 'NEAR', 'clicked_area', 'older', 'frame_ages', 'Moves', 'as_row',
-           'distinct_moves', 'Said', 'PixelNet', 'dynamics_loss', 'policy_loss', 'aim_loss', 'odds', 'turns',
-           'DynamicsConfig', 'MuonAndAdamW', 'fit_dynamics', 'area_clicks', 'Dreamed', 'Dynamics', 'missed', 'Way',
-           'save_dynamics', 'load_dynamics', 'dynamics_metrics']
+           'distinct_moves', 'Said', 'PixelNet', 'part_weights', 'dynamics_loss', 'policy_loss', 'aim_loss', 'odds',
+           'turns', 'DynamicsConfig', 'MuonAndAdamW', 'fit_dynamics', 'area_clicks', 'Dreamed', 'Dynamics', 'missed',
+           'Way', 'save_dynamics', 'load_dynamics', 'dynamics_metrics']
 
 # %% ../nbs/09_dynamics.ipynb #09d02
 import math
@@ -145,6 +145,17 @@ class PixelNet(nn.Module):
         return Said(torch.addcmul(new, now.to(new.dtype), gate + 3).float(), event, kind, place[:, 0].float())  # the gate begins nearly open
 
 # %% ../nbs/09_dynamics.ipynb #09d15
+def part_weights(
+    changed, # [B, 64, 64] bool
+) -> torch.Tensor: # [B, 64, 64]; they sum to 1 in a frame where anything changed
+    "What each changed pixel counts: connected parts weigh by the square root of their size."
+    out = np.zeros(changed.shape, np.float32)
+    for w, c in zip(out, changed.cpu().numpy()):
+        parts, _ = ndimage.label(c)
+        size = np.bincount(parts.ravel())[parts[c]]
+        w[c] = size ** -.5 / (size ** -.5).sum()
+    return torch.from_numpy(out).to(changed.device)
+
 def dynamics_loss(
     said: Said,
     frames, after,     # [B, 64, 64] uint8
@@ -153,8 +164,8 @@ def dynamics_loss(
     "Cross-entropy of the pixels that changed, of the others, and of what came of the action."
     ce = F.cross_entropy(said.frame, after.long(), reduction='none')
     changed, known = frames != after, happened != EVENTS.index('completed')
-    moved = (ce * changed).sum((1, 2)) / changed.sum((1, 2)).clamp_min(8)
-    still = (ce * ~changed).sum((1, 2)) / 64
+    moved = (ce * part_weights(changed)).sum((1, 2))
+    still = (ce * ~changed).sum((1, 2)) / 32
     return ((moved + still) * known).mean() + F.cross_entropy(said.event, happened)
 
 def policy_loss(
@@ -179,9 +190,9 @@ def odds(
     moves: Moves,
     weights: np.ndarray, # [N]
 ) -> np.ndarray: # [N] probabilities
-    "How often each move is drawn: by its weight, and less often the more its game has."
+    "How often each move is drawn: by its weight, and all games alike."
     _, of, count = np.unique(moves.games, return_inverse=True, return_counts=True)
-    p = count[of] ** -.5 * weights
+    p = weights / count[of]
     return p / p.sum()
 
 def turns(moves: Moves) -> np.ndarray: # [N] 0, 1 ...

@@ -234,47 +234,64 @@ def fork(self:WorldModel) -> WorldModel:
     return other
 
 # %% ../nbs/09_world_model.ipynb #09023
-def _frame_in_turn(context, start, codes):
-    "The likeliest next frame, code by code: its 64 tokens, all but the last of them read, and the log-probabilities [64, K] that they were chosen from."
-    frame, rows = [start], []
-    for _ in range(FRAME_TOKENS):
-        rows.append(context.read(frame[-1:])[:, codes])
-        frame.append(int(codes[rows[-1].argmax().cpu()]))
-    return np.array(frame[1:]), torch.cat(rows)
+@dataclass
+class _Next: # what the model expects to come of an action; it is read by then
+    logp: torch.Tensor      # [V] after the action
+    frame: np.ndarray       # [64] tokens, the likeliest
+    rows: torch.Tensor      # [64, K] log-probabilities that they were chosen from
+    after_act: torch.Tensor # [V] after the frame and its <ACT>
 
-def _frame_at_once(context, start, codes, guess):
-    "The same from whole guesses, beginning with `guess` ([64] tokens)."
+@patch
+def _ends(self:WorldModel, logp): # after an action: P(level complete), P(game over)
+    return float(logp[self.vocab.level_complete].exp()), float(logp[self.vocab.game_over].exp()) if self.vocab.extras else 0.
+
+@patch
+def _told(self:WorldModel, goal, lost): # the token of what is likelier than not, or none
+    return [] if max(goal, lost) <= .5 else [self.vocab.level_complete if goal > lost else self.vocab.game_over]
+
+@patch
+def _step_in_turn(self:WorldModel, taken): # token by token
+    read, codes, frame, rows = self.context.read, self.code_tokens(), [self.vocab.frame], []
+    after = read(taken)[-1]
+    if told := self._told(*self._ends(after)): read(told)
+    for _ in range(FRAME_TOKENS):
+        rows.append(read(frame[-1:])[:, codes])
+        frame.append(int(codes[rows[-1].argmax().cpu()]))
+    return _Next(after, np.array(frame[1:]), torch.cat(rows), read([frame[-1], self.vocab.act])[-1])
+
+@patch
+def _step_at_once(self:WorldModel, taken, told, frame): # the same from whole guesses, beginning with these tokens
+    codes = self.code_tokens()
     while True:
-        logp = context.read([start, *guess[:-1]])[:, codes]
-        said = codes[logp.argmax(-1).cpu()].numpy()
-        if (said == guess).all(): return guess, logp
-        context.forget(FRAME_TOKENS)
-        guess = said
+        logp = self.context.read([*taken, *told, self.vocab.frame, *frame, self.vocab.act])
+        after, rows = logp[len(taken) - 1], logp[-FRAME_TOKENS - 2:-2][:, codes]
+        was, told, said = told, self._told(*self._ends(after)), codes[rows.argmax(-1).cpu()].numpy()
+        if told == was and (said == frame).all(): return _Next(after, frame, rows, logp[-1])
+        self.context.forget(len(logp))
+        if told == was: frame = said                # (else it was said of another outcome)
 
 # %% ../nbs/09_world_model.ipynb #09024
 @patch
-def _guess(self:WorldModel, action) -> np.ndarray: # [64] codes
-    "Of the next frame, to begin with: what the `dynamics` foresee, or the frame last seen."
-    if not self.dynamics: return self.last_codes
-    return self.tokenizer.encode(self.dynamics.outcomes(self.frame[None], [action], self.ages[None])[0].frame)[0]
+def _guess(self:WorldModel, action): # (outcome token or none, [64] frame tokens) of the next step, to begin with
+    v = self.vocab
+    if not self.dynamics: return [], v.code_token(self.last_codes)
+    d = self.dynamics.outcomes(self.frame[None], [action], self.ages[None])[0]
+    return self._told(d.goal, d.lost if v.extras else 0.), v.code_token(self.tokenizer.encode(d.frame)[0])
 
 @patch
 def dream(self:WorldModel,
     action,                # (action, x, y)
-    parallel: bool = True, # guess whole frames until they agree with themselves, or go code by code?
+    parallel: bool = True, # guess whole steps until they agree with themselves, or go code by code?
 ) -> Dreamed:
     "Take an action in imagination: the likeliest next frame is then the one last seen."
-    v, codes = self.vocab, self.code_tokens()
+    v = self.vocab
     taken = action_tokens(v, Step(None, *action), self.clicks)[1:]
     self.context.make_room(len(taken) + FRAME_TOKENS + 3)
-    after = self.context.read(taken)[-1].exp()
-    goal, lost = float(after[v.level_complete]), float(after[v.game_over]) if v.extras else 0.
-    if max(goal, lost) > .5: self.context.read([v.level_complete if goal > lost else v.game_over])
-    frame, logp = _frame_at_once(self.context, v.frame, codes, v.code_token(self._guess(action))) if parallel else _frame_in_turn(self.context, v.frame, codes)
-    self.last_codes, self.after_act = v.token_code(frame), self.context.read([frame[-1], v.act])[-1]
+    said = self._step_at_once(taken, *self._guess(action)) if parallel else self._step_in_turn(taken)
+    self.last_codes, self.after_act = v.token_code(said.frame), said.after_act
     before, self.frame = self.frame, self.tokenizer.decode(self.last_codes)[0]
     self.ages = older(self.ages, before, self.frame)
-    return Dreamed(self.frame, goal, lost, _entropy(logp).cpu().numpy().reshape(CELLS, CELLS))
+    return Dreamed(self.frame, *self._ends(said.logp), _entropy(said.rows).cpu().numpy().reshape(CELLS, CELLS))
 
 @patch
 def imagine(self:WorldModel,
