@@ -331,7 +331,7 @@ class Dynamics:
         for said in self._said(frames, np.zeros_like(frames) if ages is None else ages, np.array([as_row(*a) for a in actions])):
             p, logp = said.event.softmax(-1).cpu().numpy(), said.frame.log_softmax(1)
             unsure = -(logp.exp() * logp).sum(1).view(-1, CELLS, CELL, CELLS, CELL).sum((2, 4)).cpu().numpy()
-            out += [Dreamed(f, float(q[1]), float(q[2]), h) for f, q, h in zip(logp.argmax(1).to(torch.uint8).cpu().numpy(), p, unsure)]
+            out += [Dreamed(f.copy(), float(q[1]), float(q[2]), h.copy()) for f, q, h in zip(logp.argmax(1).to(torch.uint8).cpu().numpy(), p, unsure)]
         return out
     def imagine(self,
         frame: np.ndarray, # [64, 64]

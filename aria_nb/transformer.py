@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PRESETS', 'PLACES', 'LORA', 'Preset', 'get_preset', 'step_layout', 'GameLlama', 'fast_dtype', 'new_rows',
-           'build_model', 'count_parameters', 'recompute_activations', 'ModelSpec', 'whole', 'spread_like',
-           'trained_tensors', 'load_trained', 'save_model', 'load_model', 'merged']
+           'QuickDropout', 'build_model', 'count_parameters', 'recompute_activations', 'ModelSpec', 'whole',
+           'spread_like', 'trained_tensors', 'load_trained', 'save_model', 'load_model', 'merged']
 
 # %% ../nbs/07_transformer.ipynb #07003
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, get_peft_model
+from peft.tuners.lora import LoraLayer
 from torch import nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -116,6 +117,14 @@ def new_rows(
         rows[:len(z)] = (z - z.mean(0)) / (z.std(0) + 1e-6)
     return (mean + std * rows).to(old.dtype)
 
+# %% ../nbs/07_transformer.ipynb #07044
+class QuickDropout(nn.Dropout):
+    "Dropout that draws its chances four at a time; `p` is rounded to 1/65,536."
+    def forward(self, x):
+        if not self.training or self.p == 0: return x
+        chance = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device).random_(-2**63, None).view(torch.int16)[:x.numel()].view(x.shape)
+        return x * torch.ge(chance, round(65536 * self.p) - 32768, out=torch.empty_like(x)).div_(1 - self.p)
+
 # %% ../nbs/07_transformer.ipynb #07020
 LORA = dict(r=16, lora_alpha=32, lora_dropout=0.05, target_modules=['q_proj', 'k_proj', 'v_proj', 'o_proj'])
 
@@ -149,7 +158,10 @@ def _set_rows(model, rows):
 def _add_lora(model, vocab, as_described):
     "LoRA, and the rows that train beside it: peft keeps both in float32."
     rows = dict(modules_to_save=['embed_tokens', 'lm_head']) if as_described else dict(trainable_token_indices=list(range(vocab.offset, len(vocab))))
-    return get_peft_model(model, LoraConfig(task_type='CAUSAL_LM', **LORA, **rows))
+    model = get_peft_model(model, LoraConfig(task_type='CAUSAL_LM', **LORA, **rows))
+    for m in () if as_described else model.modules():
+        if isinstance(m, LoraLayer): m.lora_dropout.update({k: QuickDropout(d.p) for k, d in m.lora_dropout.items() if isinstance(d, nn.Dropout)})
+    return model
 
 # %% ../nbs/07_transformer.ipynb #07021
 def build_model(

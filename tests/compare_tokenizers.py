@@ -1,7 +1,7 @@
-"""The world model on top of each frame tokenizer: equal recordings, passes and seeds; what it predicts is judged by the pixels of the true frames, since codes of one tokenizer say less than those of another.
+"""The world model on top of each frame tokenizer: equal demonstrations of the bundled games, passes and seeds; what it predicts is judged by the pixels of the true frames, since codes of one tokenizer say less than those of another.
 
-`python tests/compare_tokenizers.py RECORDINGS ENVIRONMENTS` (about a quarter of an hour a tokenizer on one core; goes on where it was cut) writes `nbs/data/tokenizer_models.json`."""
-import argparse, shutil, time
+`python tests/compare_tokenizers.py` (about ten minutes a tokenizer on one core; goes on where it was cut) writes `nbs/data/tokenizer_models.json`."""
+import argparse, time
 from collections import Counter
 from itertools import product
 from pathlib import Path
@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from aria_nb.cli import RunConfig, read_episodes, recording_paths, train_run
+from aria_nb.demos import make_demos
 from aria_nb.evaluation import by_game, load_run, play_game, tokenizer_section
 from aria_nb.files import read_json, write_json
 from aria_nb.frames import to_patches
-from aria_nb.recordings import find_recordings
+from aria_nb.games import GAMES
 from aria_nb.training import predict_tokens, transitions
 from aria_nb.transformer import get_preset
 from aria_nb.vocab import FRAME_TOKENS, encode_episode
 from aria_nb.vqvae import TOKENIZERS, fit_tokenizer, save_tokenizer
 
-TRAIN, HELD, EPOCHS, GAMES = '*.explored.0[247].*', '*.explored.0[89].*', 5, ('ft09-0d8bbf25', 'vc33-9851e02b', 'ls20-9607627b')
+HELD, EPOCHS = '*.1[01].*', 3
 VARIANTS = {v: dict(variant=v) for v in ('exact', 'placed', 'original')} | {'end to end': dict(variant='original', teach=False)}
 
 
@@ -66,19 +67,17 @@ def figures(cfg, out, options):
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument('recordings', type=Path); p.add_argument('environments', type=Path); p.add_argument('--only', default=','.join(VARIANTS), help='names, with commas between')
-    p.add_argument('--seeds', type=int, default=3, help='plays of each game'); p.add_argument('--runs', type=Path, default='runs/tokenizers'); p.add_argument('--json', type=Path, default='nbs/data/tokenizer_models.json')
+    p.add_argument('--only', default=','.join(VARIANTS), help='names, with commas between'); p.add_argument('--seeds', type=int, default=5, help='plays of each game')
+    p.add_argument('--runs', type=Path, default='runs/tokenizers'); p.add_argument('--json', type=Path, default='nbs/data/tokenizer_models.json')
     a = p.parse_args()
-    chosen = a.runs/'recordings'; chosen.mkdir(parents=True, exist_ok=True)
-    for path in find_recordings(a.recordings):
-        if path.match(TRAIN) or path.match(HELD): shutil.copyfile(path, chosen/path.name)
+    make_demos(a.runs/'demonstrations')
     rows = read_json(a.json) if a.json.exists() else {}
     for name in a.only.split(','):
         if name in rows: continue
-        rows[name] = figures(RunConfig(str(chosen.resolve()), [HELD], tokenizer=VARIANTS[name]['variant'], epochs=EPOCHS), a.runs/name, VARIANTS[name])
+        rows[name] = figures(RunConfig(str((a.runs/'demonstrations').resolve()), [HELD], tokenizer=VARIANTS[name]['variant'], epochs=EPOCHS), a.runs/name, VARIANTS[name])
         write_json(a.json, rows)
     for seed, game, name in product(range(a.seeds), GAMES, a.only.split(',')): # (cut off, it has played the same with each)
         if any((e['game'], e['seed']) == (game, seed) for e in rows[name]['play']): continue
-        entry, _ = play_game(load_run(a.runs/name), game, seed, 'plan', 500, environments=a.environments)
+        entry, _ = play_game(load_run(a.runs/name), game, seed, 'plan', 300)
         rows[name]['play'].append({k: entry[k] for k in ('game', 'seed', 'levels', 'win_levels', 'actions', 'rhae')})
         print(name, *rows[name]['play'][-1].values(), flush=True); write_json(a.json, rows)
