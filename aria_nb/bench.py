@@ -21,7 +21,7 @@ from .agent import View, rule_original
 from .demos import make_demos
 from .dynamics import frame_ages, older
 from .frames import SIZE
-from .recordings import Step, find_recordings, read_episode
+from .recordings import Step
 from .training import peak_memory_gib, tuned_cpu, weighted_loss
 from .transformer import build_model, count_parameters, merged, recompute_activations
 from .vocab import Vocab, encode_episode
@@ -49,11 +49,11 @@ def seconds(
 
 def alone(
     f, *args, # a function of this module
-): # (what it returns, GiB that its process held at most)
+): # (what it returns, GiB that its process held at most, and before it began: the libraries)
     "Run a function in a fresh process, where its memory is its own."
     with ProcessPoolExecutor(1, mp_context=get_context('spawn')) as pool: return pool.submit(_with_peak, f, args).result()
 
-def _with_peak(f, args): return f(*args), peak_memory_gib()
+def _with_peak(f, args): before = peak_memory_gib(); return f(*args), peak_memory_gib(), before
 
 # %% ../nbs/12_bench.ipynb #12008
 def bench_encode(**_) -> dict: # frames_per_second and ms_single of the original; the same of 'exact'
@@ -139,10 +139,9 @@ class _Pixels:
         self.ages = older(self.ages, before, self.frame)
         return self
 
-def bench_imagine(run=None, starts=30, depth=10, **_) -> dict | None: # `run`: an `aria_nb.evaluation.Run`
+def bench_imagine(run=None, episodes=(), starts=30, depth=10, **_) -> dict | None: # `run`: an `aria_nb.evaluation.Run`; `episodes`: that it was not trained on
     "Imagined frames: one code after another against all at once, and against pixels if the run has `dynamics`."
-    if run is None: return None
-    episodes = [read_episode(p) for p in find_recordings(run.config['recordings']) if any(p.match(g) for g in run.config['validation'])]
+    if run is None or not episodes: return None
     ways = dict(autoregressive=lambda w, a: w.dream(a, parallel=False), parallel=lambda w, a: w.dream(a)) | (dict(pixels=lambda w, a: w.dream(a)) if run.dynamics else {})
     took, dreams, truth = {w: [] for w in ways}, {w: [] for w in ways}, []
     for k in range(starts):
@@ -198,8 +197,8 @@ def _training_speed(kind, name, weights, tokens, steps): # seconds a step, first
 
 def bench_train_compact(weights=None, name='smollm2-135m', tokens=512, steps=5, **_) -> dict:
     "A training step: all rows against the game's alone."
-    ((slow, a), much), ((fast, b), little) = (alone(_training_speed, kind, name, weights, tokens, steps) for kind in ('full', 'compact'))
-    return dict(ratio=slow / fast, memory_ratio=little / much, max_abs_diff=float(np.abs(a - b).max()), tokens_per_second=tokens / fast, plain_tokens_per_second=tokens / slow,
+    ((slow, a), much, before), ((fast, b), little, _) = (alone(_training_speed, kind, name, weights, tokens, steps) for kind in ('full', 'compact'))
+    return dict(ratio=slow / fast, memory_ratio=little / much, memory_ratio_without_libraries=(little - before) / (much - before), max_abs_diff=float(np.abs(a - b).max()), tokens_per_second=tokens / fast, plain_tokens_per_second=tokens / slow,
                 memory_gib=little, plain_memory_gib=much)
 
 # %% ../nbs/12_bench.ipynb #12023
@@ -217,7 +216,7 @@ def _large_step(name, tokens, forward): # parameters
 
 def bench_memory_360m(name='smollm2-360m', tokens=512, forward=2048, **_) -> dict: # memory_gib, and the counts of `count_parameters`
     "What SmolLM2-360M needs."
-    counts, much = alone(_large_step, name, tokens, forward)
+    counts, much, _ = alone(_large_step, name, tokens, forward)
     return dict(memory_gib=much, **counts)
 
 # %% ../nbs/12_bench.ipynb #12025
@@ -250,13 +249,14 @@ def run_benchmarks(
     only=(),      # names of `BENCHMARKS`; none: all
     weights=None, # of SmolLM2-135M: hub name, folder or GGUF file; None: random ones, as fast
     run=None,     # an `aria_nb.evaluation.Run` to imagine with
+    episodes=(),  # that it was not trained on
 ) -> dict: # name -> figures, and 'machine'
     "Run benchmarks one after another."
     if wrong := [n for n in only if n not in BENCHMARKS]: raise ValueError(f'benchmarks are {sorted(BENCHMARKS)}, not {wrong[0]!r}')
     out = dict(machine=machine())
     for name in only or BENCHMARKS:
         print(f'{name} ...', file=sys.stderr, flush=True)
-        if (found := BENCHMARKS[name](weights=weights, run=run)) is not None: out[name] = found
+        if (found := BENCHMARKS[name](weights=weights, run=run, episodes=episodes)) is not None: out[name] = found
     return out
 
 def bench_table(

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['METRIC_KEYS', 'RunConfig', 'versions', 'open_folder', 'own_config', 'recording_paths', 'remember_recordings',
-           'own_recordings', 'read_episodes', 'stage_tokenizer', 'stage_tokens', 'stage_model', 'stage_dynamics',
-           'train_run', 'finish_run', 'option_parser', 'one_line', 'check_device', 'command', 'default_validation',
-           'aria_train', 'play_line', 'aria_play', 'aria_eval', 'aria_bench', 'aria_view', 'aria_record', 'demo_run',
-           'aria_demo']
+           'own_recordings', 'read_episodes', 'stage_tokenizer', 'stage_tokens', 'stage_model', 'dynamics_section',
+           'stage_dynamics', 'train_run', 'finish_run', 'option_parser', 'one_line', 'check_device', 'command',
+           'default_validation', 'aria_train', 'play_line', 'aria_play', 'aria_eval', 'aria_bench', 'aria_view',
+           'aria_record', 'demo_run', 'aria_demo']
 
 # %% ../nbs/20_cli.ipynb #20002
 import json, os, platform, shutil, sys, time, webbrowser
@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from . import __version__
 from .bench import bench_table, run_benchmarks
-from .demos import make_demos, split_episodes
+from .demos import make_demos, shown_seeds, split_episodes
 from .dynamics import DynamicsConfig, distinct_moves, dynamics_metrics, fit_dynamics, load_dynamics, save_dynamics
 from .evaluation import SHIPPED, by_game, check_section, load_run, model_section, play_game, publish, read_metrics, save_plots, text_table, tokenizer_section
 from .files import fingerprint, from_json, only_run, read_json, sha256_of, write_folder, write_json
@@ -201,6 +201,10 @@ def stage_model(out, cfg, vocab, tok, train, valid, device):
     return model, cost
 
 # %% ../nbs/20_cli.ipynb #20010b
+def dynamics_section(d, episodes, seen):
+    "The 'dynamics' section of `metrics.json`; see `aria_nb.dynamics.dynamics_metrics`."
+    return dynamics_metrics(d, episodes, seen) | dict(games={g: dynamics_metrics(d, es, seen) for g, es in by_game(episodes).items()})
+
 def stage_dynamics(out, cfg, train, held, device):
     "Train the dynamics, or find them; returns their section of `metrics.json`."
     if not (out/'dynamics.json').exists():
@@ -209,8 +213,7 @@ def stage_dynamics(out, cfg, train, held, device):
         seen = {h for e in train for h in transitions(e.steps)}
         with write_folder(out/'dynamics') as folder: save_dynamics(d, folder)
         write_json(out/'fingerprint.json', fingerprint(out))
-        figures = dynamics_metrics(d, held, seen) | dict(games={g: dynamics_metrics(d, es, seen) for g, es in by_game(held).items()})
-        write_json(out/'dynamics.json', figures | dict(seconds=time.time() - t))
+        write_json(out/'dynamics.json', dynamics_section(d, held, seen) | dict(seconds=time.time() - t))
     section = read_json(out/'dynamics.json')
     check_section(section, out/'dynamics.json')
     return section
@@ -241,13 +244,14 @@ def _train_run(cfg, out, stop_after, device):
     if corpora:                                                        # the model is there: what led to it can go
         for left in ('checkpoint', 'checkpoint.old', 'checkpoint.new'): shutil.rmtree(out/left, ignore_errors=True)
         (out/'best.safetensors').unlink(missing_ok=True)
-    config = read_json(out/'config.json') | dict(games=sorted({e.game for e in train}))
+    shown = shown_seeds([*sum(paths, []), *(find_recordings(cfg.more) if cfg.more else ())]) | set(cfg.level_seeds)
+    config = read_json(out/'config.json') | dict(games=sorted({e.game for e in train}), shown_seeds=sorted(shown))
     write_json(out/'config.json', config)
     metrics = dict(tokenizer=section, config=config)
     if corpora:
         seen = {h for e in train for h in transitions(e.steps)}
         if cfg.dynamics: metrics['dynamics'] = stage_dynamics(out, cfg, train, held, device)
-        metrics['model'] = model_section(model.eval(), vocab, tok, held, seen, cfg.clicks, get_preset(cfg.preset).size, device) | {k: v for k, v in cost.items() if k != 'history'}
+        metrics['model'] = model_section(model.eval(), vocab, tok, held, seen, cfg.clicks, get_preset(cfg.preset).size, device, TokenWeights(outcome=cfg.outcome)) | {k: v for k, v in cost.items() if k != 'history'}
         for left in out.glob('dynamics-checkpoint*'): shutil.rmtree(left, ignore_errors=True)
         metrics['play'] = read_metrics(out)['play'] if (out/'metrics.json').exists() else []
     write_json(out/'metrics.json', metrics)
@@ -382,7 +386,7 @@ def aria_play(
     weights:str=None,       # of the pre-trained model, where the run began with others than its preset's
     temperature:float=.25,  # of the policy
     schedule:str='restless', # of the temperature: constant, restless or bolder
-    record:str=None,        # recording to write (of one game); default: <run>/play/<game>.<rule>.seed<seed>.recording.jsonl.gz, without a run in recordings/
+    record:str=None,        # recording to write (of one game); default: <run>/play/<game>.<rule>.seed<seed>.recording.jsonl.gz, without a run in plays/
     json_:str=None,         # file for the result ('play' entry) (--json)
     device:str='cpu',       # cpu, cuda, mps
 ):
@@ -395,7 +399,7 @@ def aria_play(
     for g in games:
         agent = None
         for k in range(plays):
-            path = Path(record or (Path(run)/'play' if run else Path('recordings'))/f"{g}.{rule}{'.learning' * learn}.seed{seed}{f'.play{k + 1}' * (plays > 1)}.recording.jsonl.gz")
+            path = Path(record or (Path(run)/'play' if run else Path('plays'))/f"{g}.{rule}{'.learning' * learn}.seed{seed}{f'.levels{level_seed}' if level_seed else ''}{f'.play{k + 1}' * (plays > 1)}.recording.jsonl.gz")
             options = dict(temperature=temperature, schedule=schedule, level_seed=level_seed, environments=environments, record=path, progress=True, budget=budget)
             try:
                 if learn: entry, _, agent = play_learning(loaded, g, seed, rule, max_actions, agent=agent, device=device, **options)
@@ -425,7 +429,8 @@ def aria_eval(
     train, held = paths or ([], [])
     train, held = (read_episodes(own, p) if p else [] for p in (train, find_recordings(recordings) if recordings else held))
     seen = {h for e in train for h in transitions(e.steps)}
-    metrics = dict(tokenizer=tokenizer_section(r.tokenizer, held), model=model_section(r.model, r.vocab, r.tokenizer, held, seen, own.clicks, get_preset(own.preset).size, device), config=r.config)
+    metrics = dict(tokenizer=tokenizer_section(r.tokenizer, held), model=model_section(r.model, r.vocab, r.tokenizer, held, seen, own.clicks, get_preset(own.preset).size, device, TokenWeights(outcome=own.outcome)), config=r.config)
+    if r.dynamics: metrics['dynamics'] = dynamics_section(r.dynamics, held, seen)
     print(text_table(metrics))
     print(json.dumps({k: v for k, v in metrics.items() if k != 'config'}, default=lambda v: v.item()))
     if json_: write_json(Path(json_), metrics)
@@ -441,7 +446,11 @@ def aria_bench(
     seed:int=0,       # nothing here depends on it; accepted by every command
 ):
     "Side-by-side timings against the straightforward way, as ratios, with a check that both say the same."
-    results = run_benchmarks([n for n in only.split(',') if n], weights, run and load_run(run, weights=weights))
+    r, held = run and load_run(run, weights=weights), []
+    if r:
+        if not (paths := own_recordings(r)): raise ValueError(f'the recordings that {run} was made from are not here, or not the same')
+        held = read_episodes(own_config(r), paths[1])
+    results = run_benchmarks([n for n in only.split(',') if n], weights, r, held)
     print(bench_table(results))
     if json_: write_json(Path(json_), results)
 

@@ -190,7 +190,7 @@ def odds(
     moves: Moves,
     weights: np.ndarray, # [N]
 ) -> np.ndarray: # [N] probabilities
-    "How often each move is drawn: by its weight, and all games alike."
+    "How often each move is drawn: by its weight, over the number of moves that its game has."
     _, of, count = np.unique(moves.games, return_inverse=True, return_counts=True)
     p = weights / count[of]
     return p / p.sum()
@@ -379,7 +379,7 @@ def missed(
     frames: np.ndarray,   # [N, A, 64, 64]
     unlikely: float = 20, # times less likely than the likeliest colour
 ) -> np.ndarray: # [N, A]
-    "How many pixels are not what the player is after. Those of which that cannot be known, as under a clock, are not among them."
+    "How many pixels have a colour that is far less likely than the likeliest, in the frame that the player is after. Pixels that it is unsure of, as of a step counter, do not count."
     logp = asked.frame.float().log_softmax(1)
     said = logp.gather(1, torch.from_numpy(frames).long().to(logp.device))
     return (logp.max(1, keepdim=True)[0] - said > math.log(unlikely)).sum((2, 3)).cpu().numpy()
@@ -390,7 +390,7 @@ class Way:
     "A way through imagination that completes the level."
     actions: list # of (action, x, y)
     dreams: list  # of `Dreamed`: what all actions but the last lead to
-    goal: float   # P(the last action completes the level)
+    goal: float   # how sure it is that the last action completes the level, 0 to 1: the mean of what the events say, and of how near the frame is to what the player is after
 
 @dataclass
 class _Place: # where a way has led so far
@@ -411,7 +411,7 @@ def candidates(self:Dynamics, frame, ages, available, state, sure=.75) -> list: 
     return keys + list(effects.values())
 
 # %% ../nbs/09_dynamics.ipynb #09d25
-NEAR = 16 # pixels: a frame with fewer that the player is not after is what the player is after
+NEAR = 16 # pixels: a frame that misses fewer counts as the one that the player is after, see `missed`
 
 @patch
 def _step(self:Dynamics, places, actions, state, outcomes): # what each action leads to from each place, as it was seen to or as it is imagined, [places][actions] of `Dreamed`; and what to look at first, log-probabilities

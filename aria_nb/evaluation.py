@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SHIPPED', 'PUBLISHED', 'Run', 'load_run', 'by_game', 'tokenizer_section', 'model_section', 'PlayEntry', 'play_entry',
-           'play_game', 'check_section', 'read_metrics', 'figure_rows', 'play_rows', 'figure_text', 'text_table',
-           'show_predictions', 'show_surprise', 'save_dream', 'save_plots', 'model_card', 'publish']
+           'is_held_out', 'play_game', 'check_section', 'read_metrics', 'figure_rows', 'play_rows', 'figure_text',
+           'text_table', 'show_predictions', 'show_surprise', 'save_dream', 'save_plots', 'model_card', 'publish']
 
 # %% ../nbs/11_evaluation.ipynb #11002
 import errno, io, json, shutil
@@ -25,7 +25,7 @@ from .games import GAMES, Session
 from .recordings import Episode, check_game_id
 from .training import Tallies, predict_tokens, show_history, tally, transitions
 from .transformer import get_preset, load_model, merged
-from .vocab import CLICKS, Vocab, encode_episode
+from .vocab import CLICKS, TokenWeights, Vocab, encode_episode
 from .vqvae import load_tokenizer, show_reconstructions, tokenizer_metrics
 from .world_model import WorldModel
 
@@ -49,7 +49,7 @@ def _check_config(path, cfg, spec, vocab):
     if cfg.get('preset') != spec.name: raise ValueError(f"{path} has the preset {cfg.get('preset')!r:.40}, the model {spec.name!r}")
     clicks = cfg.get('clicks', 'pixel')
     if clicks not in CLICKS or clicks == 'pixel' and not vocab.extras: raise ValueError(f'{path}: clicks are {clicks!r:.40}, which this model has no words for')
-    for k in ('games', 'level_seeds'):
+    for k in ('games', 'level_seeds', 'shown_seeds'):
         if not isinstance(cfg.get(k, []), list): raise ValueError(f'{path}: {k} must be a list')
 
 def load_run(
@@ -81,19 +81,21 @@ def tokenizer_section(
 ) -> dict:
     "The 'tokenizer' section of `metrics.json`."
     games = {g: tokenizer_metrics(tok, [e.frames for e in es]) for g, es in by_game(episodes).items()}
-    return dict(variant=tok.variant, codes=tok.n_codes) | tokenizer_metrics(tok, [e.frames for e in episodes]) | dict(games=games)
+    known = lambda figures: {k: v for k, v in figures.items() if v is not None}
+    return dict(variant=tok.variant, codes=tok.n_codes) | known(tokenizer_metrics(tok, [e.frames for e in episodes])) | dict(games={g: known(m) for g, m in games.items()})
 
 def model_section(
     model, vocab: Vocab, tok,
     episodes: list,         # of `Episode`, not trained on
     seen: set,              # hashes of the transitions of all training episodes, see `transitions`
     clicks: str = 'pixel', size: int = 1024, device: str = 'cpu',
+    weights: TokenWeights = TokenWeights(), # as the model was trained, for its loss and perplexity
 ) -> dict:
     "The 'model' section of `metrics.json`; figures that cannot be measured are left out."
     total, games = Tallies(), {}
     for e in tqdm(episodes, desc='figures', unit='episode', leave=False):
         tokens = encode_episode(vocab, e.steps, tok.encode(e.frames), clicks)
-        t = tally(model, vocab, tokens, np.array([h not in seen for h in transitions(e.steps)]), size, device)
+        t = tally(model, vocab, tokens, np.array([h not in seen for h in transitions(e.steps)]), size, device, weights)
         total, games[e.game] = total + t, games.get(e.game, Tallies()) + t
     measured = lambda t: {k: v for k, v in t.metrics().items() if v is not None}
     return measured(total) | dict(games={g: measured(t) for g, t in games.items()})
@@ -112,7 +114,7 @@ class PlayEntry:
     actions_per_level: list
     baseline_actions: list
     rhae: float
-    ms_per_decision: float | None
+    ms_per_decision: float | None = None
     level_seed: int = 0      # of a bundled game's levels
     error: str | None = None # why it ended early
     def __post_init__(self):
@@ -129,9 +131,18 @@ def play_entry(
 ) -> dict:
     "An entry of the 'play' section of `metrics.json`."
     entry = PlayEntry(p.game, seed, held_out, rule, p.levels, p.win_levels, p.actions, p.score['level_actions'], p.score['baseline'], p.score['rhae'], p.ms_per_decision, level_seed, p.error)
-    return {k: v for k, v in asdict(entry).items() if k != 'error' or v}
+    return {k: v for k, v in asdict(entry).items() if v is not None and (k != 'error' or v)}
 
 # %% ../nbs/11_evaluation.ipynb #11010q
+def is_held_out(
+    config: dict,    # a run's settings
+    game: str,       # see `Session`
+    level_seed: int, # of a bundled game's levels
+) -> bool:
+    "Were these levels shown to no one in training? As far as file names of recordings tell."
+    name = game.split('-')[0]
+    return level_seed not in config.get('shown_seeds', config.get('level_seeds', [0])) if name in GAMES else name not in config.get('games', [])
+
 def play_game(
     run: Run | None,     # None: random play
     game: str,           # see `Session`
@@ -145,7 +156,7 @@ def play_game(
 ): # (entry of the 'play' section, the `Play`)
     "Play one game."
     agent = Agent(run.world_model(), rule, temperature, seed, schedule=schedule) if run else RandomPlayer(seed)
-    held_out = run is not None and level_seed not in run.config.get('level_seeds', [0]) if game.split('-')[0] in GAMES else run is not None and game.split('-')[0] not in run.config.get('games', [])
+    held_out = run is not None and is_held_out(run.config, game, level_seed)
     with Session(game, level_seed, environments, record, grid=run.config.get('grid', 'last') if run else 'last') as s: p = play(agent, s, max_actions, progress, budget)
     return play_entry(p, seed, rule if run else 'random', held_out, level_seed), p
 

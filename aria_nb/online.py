@@ -19,9 +19,9 @@ from transformers import LlamaConfig
 
 from .agent import RULES, Agent, Decision, Play, View, play
 from .dynamics import area_clicks
-from .evaluation import Run, play_entry
+from .evaluation import Run, is_held_out, play_entry
 from .frames import SIZE
-from .games import GAMES, Session
+from .games import Session
 from .recordings import CLICK, RESET, Step
 from .training import weighted_loss
 from .transformer import GameLlama, fast_dtype, get_preset
@@ -236,8 +236,7 @@ def play_learning(
     "Play a game, learning from it."
     if agent is None and run: world = run.world_model(); agent = LearningAgent(world, Learner(world, lr=3e-4, seed=seed), rule, seed, temperature=temperature, schedule=schedule)
     agent = agent or new_agent(seed, device=device)
-    name, known = game.split('-')[0], run.config if run else {}
-    held_out = level_seed not in known.get('level_seeds', [0] if run else []) if name in GAMES else name not in known.get('games', [])
+    held_out = is_held_out(run.config if run else dict(level_seeds=[]), game, level_seed)
     with Session(game, level_seed, environments, record) as s: p = play(agent, s, max_actions, progress, budget)
     return play_entry(p, seed, f'{rule}_learning', held_out, level_seed), p, agent
 

@@ -437,7 +437,7 @@ def transitions(
 
 def peak_memory_gib() -> float: # GiB
     "The most memory this process has held."
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == 'darwin' else 2**20)
 
 # %% ../nbs/08_training.ipynb #08045
 def show_history(

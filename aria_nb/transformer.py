@@ -109,7 +109,7 @@ def new_rows(
 ) -> torch.Tensor: # [n, H] in the dtype of `old`
     "Rows drawn from N(mean, std) of the old ones, column by column."
     g = torch.Generator().manual_seed(seed)
-    mean, std = old.float().mean(0), old.float().std(0)
+    std, mean = (torch.cat(x) for x in zip(*(torch.std_mean(part.float(), 0) for part in old.split(64, 1)))) # part by part: the rows as float32 would be the most that a small model ever holds
     rows = torch.randn(n, old.shape[1], generator=g)
     if codebook is not None:
         book = torch.as_tensor(codebook, dtype=torch.float32)[:min(n, BASE_CODES)]
@@ -202,7 +202,7 @@ def recompute_activations(
     "Trade time for memory in training: all layers but the last ones drop their activations."
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={'use_reentrant': False})
     layers = [m for m in model.modules() if isinstance(m, GradientCheckpointingLayer)]
-    for layer in layers[-kept:]: layer.gradient_checkpointing = False
+    for layer in layers[len(layers) - kept:]: layer.gradient_checkpointing = False
 
 # %% ../nbs/07_transformer.ipynb #07033
 @dataclass

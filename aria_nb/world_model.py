@@ -342,7 +342,7 @@ def search(self:WorldModel,
     outcomes=None,    # what actions really led to, see `Dynamics.search`
     sure: float = .75, # P(level complete) that counts as completed, of the `dynamics`
 ) -> Path | None: # a `Way`, if there are `dynamics` to ask: they search further, and know places that the codes do not
-    "The likeliest way to complete the level that imagination finds."
+    "The likeliest way to complete the level that imagination finds. The `dynamics`, if there are any, have a budget of their own: only `state`, `outcomes` and `sure` are told to them."
     if self.dynamics: return self.dynamics.search(self.frame, available, self.ages, state=state, outcomes=outcomes or {}, sure=sure)
     beam, end = [Path(self.fork(), [], [])], self.context.calls[0] + calls
     seen = {state(self.tokenizer.decode(self.last_codes)[0]), *known}
