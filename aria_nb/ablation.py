@@ -138,7 +138,7 @@ def run_trial(
     t: Trial,
     folder,            # for demonstrations, runs and a log
     results,           # the JSON file with all records
-    train,             # f(recordings, patterns kept out, run folder, level seeds, **settings): see `aria_nb.cli.train_run`
+    train,             # f(recordings, patterns kept out, run folder, **settings): see `aria_nb.cli.train_run`
     environments=None, # folder of games, for those that are not bundled
 ):
     "Do what is missing of a trial, and write it down."
@@ -152,7 +152,7 @@ def run_trial(
         options = DEMOS[t.demos]
         paths = split_episodes(sorted(make_demos(folder/'demonstrations'/t.demos, **options)), list(t.kept))
         if t.settings is not None and 'figures' not in done():
-            cost = train(str(folder/'demonstrations'/t.demos), list(t.kept), out, list(options.get('seeds', (0,))), **t.settings)
+            cost = train(str(folder/'demonstrations'/t.demos), list(t.kept), out, **t.settings)
             record(demos=t.demos, settings=t.settings, tokens=cost['tokens'], figures=figures(load_run(out), paths))
             log(f'trained in {cost["seconds"]:.0f} s')
     run = load_run(out) if t.run or t.settings is not None else None

@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['METRIC_KEYS', 'RunConfig', 'versions', 'open_folder', 'own_config', 'recording_paths', 'remember_recordings',
-           'own_recordings', 'read_episodes', 'stage_tokenizer', 'stage_tokens', 'stage_model', 'dynamics_section',
-           'stage_dynamics', 'train_run', 'finish_run', 'option_parser', 'one_line', 'check_device', 'command',
-           'default_validation', 'aria_train', 'play_line', 'aria_play', 'aria_eval', 'aria_bench', 'aria_view',
-           'aria_record', 'demo_run', 'aria_demo']
+           'own_recordings', 'read_episodes', 'stage_tokenizer', 'stage_tokens', 'stage_model', 'stage_dynamics',
+           'train_run', 'finish_run', 'option_parser', 'one_line', 'check_device', 'command', 'default_validation',
+           'aria_train', 'play_line', 'aria_play', 'aria_eval', 'aria_bench', 'aria_view', 'aria_record', 'demo_run',
+           'aria_demo']
 
 # %% ../nbs/20_cli.ipynb #20002
 import json, os, platform, shutil, sys, time, webbrowser
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
@@ -26,8 +26,8 @@ from tqdm import tqdm
 from . import __version__
 from .bench import bench_table, run_benchmarks
 from .demos import make_demos, shown_seeds, split_episodes
-from .dynamics import DynamicsConfig, distinct_moves, dynamics_metrics, fit_dynamics, load_dynamics, save_dynamics
-from .evaluation import SHIPPED, by_game, check_section, load_run, model_section, play_game, publish, read_metrics, save_plots, text_table, tokenizer_section
+from .dynamics import DynamicsConfig, distinct_moves, fit_dynamics, load_dynamics, save_dynamics
+from .evaluation import SHIPPED, check_section, dynamics_section, load_run, model_section, play_game, publish, read_metrics, save_plots, text_table, tokenizer_section
 from .files import fingerprint, from_json, only_run, read_json, sha256_of, write_folder, write_json
 from .games import GAMES, GameError, Session
 from .online import play_learning
@@ -64,7 +64,6 @@ class RunConfig:
     more: str | None = None     # folder of recordings that only the dynamics learn from, besides
     weights: str | None = None  # hub name, folder or GGUF file of the pre-trained model, or 'random'
     skip_bad: bool = False      # pass over recordings that cannot be read?
-    level_seeds: list = field(default_factory=lambda: [0]) # of bundled games, that were demonstrated
     seed: int = 0
     def __post_init__(self):
         get_preset(self.preset)
@@ -201,10 +200,6 @@ def stage_model(out, cfg, vocab, tok, train, valid, device):
     return model, cost
 
 # %% ../nbs/20_cli.ipynb #20010b
-def dynamics_section(d, episodes, seen):
-    "The 'dynamics' section of `metrics.json`; see `aria_nb.dynamics.dynamics_metrics`."
-    return dynamics_metrics(d, episodes, seen) | dict(games={g: dynamics_metrics(d, es, seen) for g, es in by_game(episodes).items()})
-
 def stage_dynamics(out, cfg, train, held, device):
     "Train the dynamics, or find them; returns their section of `metrics.json`."
     if not (out/'dynamics.json').exists():
@@ -244,8 +239,8 @@ def _train_run(cfg, out, stop_after, device):
     if corpora:                                                        # the model is there: what led to it can go
         for left in ('checkpoint', 'checkpoint.old', 'checkpoint.new'): shutil.rmtree(out/left, ignore_errors=True)
         (out/'best.safetensors').unlink(missing_ok=True)
-    shown = shown_seeds([*sum(paths, []), *(find_recordings(cfg.more) if cfg.more else ())]) | set(cfg.level_seeds)
-    config = read_json(out/'config.json') | dict(games=sorted({e.game for e in train}), shown_seeds=sorted(shown))
+    shown = shown_seeds([*sum(paths, []), *(find_recordings(cfg.more) if cfg.more else ())])
+    config = read_json(out/'config.json') | dict(games=sorted({e.game for e in train}), level_seeds=sorted(shown))
     write_json(out/'config.json', config)
     metrics = dict(tokenizer=section, config=config)
     if corpora:
@@ -386,7 +381,7 @@ def aria_play(
     weights:str=None,       # of the pre-trained model, where the run began with others than its preset's
     temperature:float=.25,  # of the policy
     schedule:str='restless', # of the temperature: constant, restless or bolder
-    record:str=None,        # recording to write (of one game); default: <run>/play/<game>.<rule>.seed<seed>.recording.jsonl.gz, without a run in plays/
+    record:str=None,        # recording to write (of one game); default: <run>/play/<game>.<rule>.seed<seed>[.levels<level seed>].recording.jsonl.gz, without a run in plays/
     json_:str=None,         # file for the result ('play' entry) (--json)
     device:str='cpu',       # cpu, cuda, mps
 ):

@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
+from fastcore.basics import patch
 
 from .games import GAMES, Session
 from .recordings import CLICK, RESET
@@ -59,23 +60,30 @@ class Demonstrator:
             self._do(s, level, random_action(s, rng) if rng.random() < self.error else way[0])
             quit_at = quit_at and quit_at - 1
         if s.state == 'GAME_OVER': s.step(RESET)
-    def _do(self, s, level, action):
-        if s.levels == level and not s.over: s.step(*action)
-    def _restart(self, s, level):
-        "RESET the level; right after its start that would restart the whole game."
-        if s.world.left == s.world.plan['budget']: self._do(s, level, random_action(s, self.rng))
-        if s.levels == level: s.step(RESET)
-    def _waste(self, s, level):
-        "Play at random until the budget is used up."
-        while s.levels == level and not s.over: s.step(*random_action(s, self.rng))
-        if s.state == 'GAME_OVER': s.step(RESET)
+
+# %% ../nbs/03_demos.ipynb #03006p
+@patch
+def _do(self:Demonstrator, s, level, action):
+    if s.levels == level and not s.over: s.step(*action)
+
+@patch
+def _restart(self:Demonstrator, s, level):
+    "RESET the level; right after its start that would restart the whole game."
+    if s.world.left == s.world.plan['budget']: self._do(s, level, random_action(s, self.rng))
+    if s.levels == level: s.step(RESET)
+
+@patch
+def _waste(self:Demonstrator, s, level):
+    "Play at random until the budget is used up."
+    while s.levels == level and not s.over: s.step(*random_action(s, self.rng))
+    if s.state == 'GAME_OVER': s.step(RESET)
 
 # %% ../nbs/03_demos.ipynb #03010
 def shown_seeds(
     paths, # of recordings
 ) -> set: # of level seeds
-    "Which levels `make_demos` showed in these recordings, by their names."
-    return {int(m[1]) for p in paths if (m := re.search(r'\.scripted\.seed(\d+)\.', Path(p).name))}
+    "Which levels of bundled games these show: what `make_demos` wrote says so in its name; others are taken for 0, with which games begin."
+    return {int(m[1]) if (m := re.search(r'\.scripted\.seed(\d+)\.', Path(p).name)) else 0 for p in paths}
 
 def make_demos(
     folder,                 # where recordings go

@@ -168,6 +168,7 @@ def dynamics_loss(
     still = (ce * ~changed).sum((1, 2)) / 32
     return ((moved + still) * known).mean() + F.cross_entropy(said.event, happened)
 
+# %% ../nbs/09_dynamics.ipynb #09d15p
 def policy_loss(
     said: Said,
     actions, # [B, 3] what the player did
@@ -186,6 +187,7 @@ def aim_loss(
     "Cross-entropy of the frame that a player is after, all pixels alike."
     return (F.cross_entropy(said.frame, ends.long(), reduction='none').sum((1, 2)) * known).mean() / 256
 
+# %% ../nbs/09_dynamics.ipynb #09d15q
 def odds(
     moves: Moves,
     weights: np.ndarray, # [N]
@@ -368,11 +370,6 @@ def preferences(self:Dynamics,
 ) -> np.ndarray: # [N, A] log-probabilities; they sum to 1 over the actions
     "What a player would do, of these actions."
     return _liked(self.ask(frames, ages), frames, actions)
-
-@patch
-def aims(self:Dynamics, frames, ages=None) -> np.ndarray: # [N, 64, 64]
-    "The frames that a player is after in these: those in which the level will be completed."
-    return self.ask(frames, ages).frame.argmax(1).to(torch.uint8).cpu().numpy()
 
 def missed(
     asked: Said,          # in N states

@@ -430,7 +430,7 @@ def _ratio(a, b): return float(a) / float(b) if b else None
 def tokenizer_metrics(
     tok,                 # a tokenizer
     plays: list,         # frames in time order, [T, 64, 64] each
-) -> dict: # as `metrics.json` names them
+) -> dict: # as `metrics.json` names them; what cannot be measured is left out
     "How faithful a tokenizer is on whole plays."
     n = dict(pixels=0, right=0, frames=0, perfect=0, changed=0, changed_right=0, still=0, flicker=0)
     counts = np.zeros(tok.n_codes)
@@ -444,9 +444,10 @@ def tokenizer_metrics(
         n['changed'] += moved.sum(); n['changed_right'] += (right[1:] & moved).sum()
         n['still'] += still.sum(); n['flicker'] += (still & (codes[1:] != codes[:-1])).sum()
     p = counts[counts > 0] / counts.sum()
-    return dict(pixel_accuracy=_ratio(n['right'], n['pixels']), perfect_frames=_ratio(n['perfect'], n['frames']),
+    out = dict(pixel_accuracy=_ratio(n['right'], n['pixels']), perfect_frames=_ratio(n['perfect'], n['frames']),
                 changed_pixel_accuracy=_ratio(n['changed_right'], n['changed']), flicker=_ratio(n['flicker'], n['still']),
                 codebook_use=float((counts > 0).mean()), codebook_perplexity=float(np.exp(-(p * np.log(p)).sum())), frames=n['frames'])
+    return {k: v for k, v in out.items() if v is not None}
 
 # %% ../nbs/04_vqvae.ipynb #04033
 def show_reconstructions(
