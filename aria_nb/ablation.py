@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['PLAYERS', 'DEMOS', 'ORIGINAL', 'CORRECTIONS', 'CONTROLS', 'REAL', 'FEWER', 'FRESH', 'CUT', 'TRIALS', 'NoReset',
-           'Straight', 'commonest_actions', 'shuffled', 'Stumbler', 'Trial', 'figures', 'play_all', 'run_trial']
+           'Straight', 'commonest_actions', 'shuffled', 'Stumbler', 'Trial', 'cut_off', 'figures', 'play_all',
+           'run_trial']
 
 # %% ../nbs/17_ablation.ipynb #17003
 import copy
@@ -20,7 +21,7 @@ from .demos import make_demos, split_episodes
 from .evaluation import SHIPPED, Run, by_game, load_run, model_section
 from .files import read_json, write_json
 from .games import GAMES, Session
-from .recordings import find_recordings, read_episode
+from .recordings import find_recordings, read_episode, read_lines, write_recording
 from .transformer import get_preset
 
 # %% ../nbs/17_ablation.ipynb #17006
@@ -98,6 +99,18 @@ class Trial:
     budget: float | None = None # see `play`
 
 DEMOS = {'shown': dict(episodes=12), 'first four levels': dict(episodes=12, levels=4)} # name -> options of `make_demos`
+
+# %% ../nbs/17_ablation.ipynb #17013c
+def cut_off(
+    recordings, # folder of recordings
+    folder,     # where copies go that end where the last levels begin
+    last: int = 2, # levels that are not shown
+):
+    "Demonstrations that stop before the end."
+    for p in find_recordings(recordings):
+        lines = list(read_lines(p))
+        end = next((k for k, l in enumerate(lines) if l.win_levels and l.levels >= l.win_levels - last), len(lines))
+        write_recording(lines[:end + 1], Path(folder)/p.name)
 
 # %% ../nbs/17_ablation.ipynb #17014
 def figures(

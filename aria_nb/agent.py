@@ -72,7 +72,10 @@ class Attempt:
     steps: int = 0
     stale: int = 0                                   # steps since a state was new
     thoughts: int = 0                                # searches so far; one that found nothing counts as four
-    def enter(self, state): self.steps += 1; self.stale = 0 if state not in self.visits else self.stale + 1; self.visits[state] += 1
+    strayed: float = 0.                              # running mean of the surprise since the attempt began, nats a code
+    def enter(self, state, surprise=float('nan'), decay=.8):
+        self.steps += 1; self.stale = 0 if state not in self.visits else self.stale + 1; self.visits[state] += 1
+        if self.steps > 1 and np.isfinite(surprise): self.strayed = decay * self.strayed + (1 - decay) * surprise
 
 # %% ../nbs/10_agent.ipynb #10006p
 @dataclass
@@ -184,13 +187,14 @@ def rule_plan(
     bored: int = 8,      # steps without a new state before a RESET
     patience: int = 80,  # steps of the first attempt at a level before a RESET; a second has twice as many, and so on
     lost: int = 3,       # the attempt from which on imagination is asked
-    novel: float = .15,  # nats a code: a level whose first frame surprises more was never shown, and the `dynamics` are asked, if there are any
+    novel: float = .15,  # nats a code: a level whose first frame surprises more was never shown, and the `dynamics` are asked, if there are any; and who is surprised as much, on average, has left what was shown
     thoughts: int = 12,  # searches in an attempt at such a level, before it only improvises
 ) -> Decision:
     "The policy with a memory: new starts where it goes in circles, and a search in imagination where nothing was ever shown, or when those do not help."
     m, attempt = view.memory, view.memory.attempt
     if d := _follow(view): return d
-    if RESET in view.available and (attempt.stale > bored or attempt.steps > patience * m.attempts): return Decision(RESET, reason='reset')
+    astray = m.novelty <= novel and attempt.strayed > novel * m.attempts
+    if RESET in view.available and (astray or attempt.stale > bored or attempt.steps > patience * m.attempts): return Decision(RESET, reason='reset')
     m.futile[view.state] |= m.deadly[view.state]
     new_here = view.model.dynamics and m.novelty > novel
     if (attempt.thoughts < thoughts if new_here else m.attempts >= lost and attempt.visits[view.state] == 2) and (d := _make_plan(view)): return d
@@ -244,7 +248,7 @@ class Agent:
         if self.memory.attempts == 1 and not self.memory.attempt.steps: self.memory.novelty = seen.novelty
         offered = sorted(set(available) - {RESET}) + ([] if self.fresh and set(available) - {RESET} else [RESET])
         state = self.clock.state(frame)
-        self.memory.attempt.enter(state)
+        self.memory.attempt.enter(state, seen.surprise)
         if self.memory.attempt.steps == 1: self.memory.start = state
         view = View(self.model, offered, self.surprise, self.ema if self.ema is not None else self.surprise, self.rng, self.temperature * self.schedule(self.memory), self.memory, state, self.clock, frame)
         d = Decision(RESET, reason='game over') if over else self.rule(view)
@@ -261,7 +265,9 @@ def learn(self:Agent,
     "Note what came of a decision."
     self.model.did(Step(before, *d.key, completed=completed, lost=lost))
     if completed: self.memory = Memory()
-    elif d.action == RESET: self.memory.restart()
+    elif d.action == RESET:
+        self.memory.restart()
+        if d.reason == 'reset': self.model.forget() # what a lost player did last is no example
     else:
         self.memory.note(self.clock.state(before), d, self.clock.state(after), lost, after)
         if not lost: self.clock.watch(before, after)

@@ -14,7 +14,7 @@ import torch
 from fastcore.basics import patch
 from transformers import DynamicCache
 
-from .dynamics import Dreamed, Dynamics, older
+from .dynamics import Dreamed, Dynamics, new_scene, next_scene
 from .frames import CELLS
 from .recordings import CLICK, RESET, Step
 from .transformer import PLACES, GameLlama, step_layout
@@ -118,7 +118,7 @@ class WorldModel:
     def reset(self):
         "Begin a new game."
         self.context.clear()
-        self.pending, self.after_act, self.frame, self.ages = [self.vocab.game_start], None, None, None
+        self.pending, self.after_act, self.scene = [self.vocab.game_start], None, None
     def see(self,
         frame: np.ndarray, # [64, 64]
     ) -> Seen:
@@ -128,15 +128,19 @@ class WorldModel:
         known = len(self.context) > 0
         logp = self.context.read([*self.pending, v.frame, *tokens, v.act])
         nll = -logp[-FRAME_TOKENS - 2:-2][np.arange(FRAME_TOKENS), tokens].cpu().numpy()
-        self.ages = np.zeros_like(frame) if self.frame is None else older(self.ages, self.frame, frame)
-        self.pending, self.after_act, self.last_codes, self.frame = [], logp[-1], codes, frame
+        self.scene = new_scene(frame) if self.scene is None else next_scene(self.scene, frame)
+        self.pending, self.after_act, self.last_codes = [], logp[-1], codes
         return Seen(codes, float(nll.mean()) if known else float('nan'), nll.reshape(CELLS, CELLS))
+    def forget(self):
+        "Drop what was read, of a game that goes on: a window that begins at the next frame."
+        self.context.clear()
+        self.pending = []
     def did(self,
         step: Step, # the action taken from the frame last seen, and what came of it
     ):
         "Note what was done; it is read together with the next frame."
         self.pending = action_tokens(self.vocab, step, self.clicks)[1:] + outcome_tokens(self.vocab, step)
-        if step.completed or step.action == RESET: self.frame = None # what comes does not follow from it
+        if step.completed or step.action == RESET: self.scene = None # what comes does not follow from it
 
 # %% ../nbs/09_world_model.ipynb #09016
 def _temper(logp, temperature):
@@ -275,7 +279,7 @@ def _step_at_once(self:WorldModel, taken, told, frame): # the same from whole gu
 def _guess(self:WorldModel, action): # (outcome token or none, [64] frame tokens) of the next step, to begin with
     v = self.vocab
     if not self.dynamics: return [], v.code_token(self.last_codes)
-    d = self.dynamics.outcomes(self.frame[None], [action], self.ages[None])[0]
+    d = self.dynamics.outcomes(self.scene[None], [action])[0]
     return self._told(d.goal, d.lost if v.extras else 0.), v.code_token(self.tokenizer.encode(d.frame)[0])
 
 @patch
@@ -289,9 +293,9 @@ def dream(self:WorldModel,
     self.context.make_room(len(taken) + FRAME_TOKENS + 3)
     said = self._step_at_once(taken, *self._guess(action)) if parallel else self._step_in_turn(taken)
     self.last_codes, self.after_act = v.token_code(said.frame), said.after_act
-    before, self.frame = self.frame, self.tokenizer.decode(self.last_codes)[0]
-    self.ages = older(self.ages, before, self.frame)
-    return Dreamed(self.frame, *self._ends(said.logp), _entropy(said.rows).cpu().numpy().reshape(CELLS, CELLS))
+    frame = self.tokenizer.decode(self.last_codes)[0]
+    self.scene = new_scene(frame) if action[0] == RESET else next_scene(self.scene, frame)
+    return Dreamed(frame, *self._ends(said.logp), _entropy(said.rows).cpu().numpy().reshape(CELLS, CELLS))
 
 @patch
 def imagine(self:WorldModel,
@@ -327,8 +331,8 @@ def improvise(self:WorldModel,
     state,     # what makes two frames the same state
 ): # ([N] of (action, x, y), [N] log-probabilities)
     "What the `dynamics`, which see pixels, think that a player would do: keys, and clicks on things."
-    actions = self.dynamics.candidates(self.frame, self.ages, available, state)
-    return actions, self.dynamics.preferences(self.frame[None], actions, self.ages[None])[0] if actions else np.array([])
+    actions = self.dynamics.candidates(self.scene, available, state)
+    return actions, self.dynamics.preferences(self.scene[None], actions)[0] if actions else np.array([])
 
 @patch
 def search(self:WorldModel,
@@ -343,7 +347,7 @@ def search(self:WorldModel,
     sure: float = .75, # P(level complete) that counts as completed, of the `dynamics`
 ) -> Path | None: # a `Way`, if there are `dynamics` to ask: they search further, and know places that the codes do not
     "The likeliest way to complete the level that imagination finds. The `dynamics`, if there are any, have a budget of their own: only `state`, `outcomes` and `sure` are told to them."
-    if self.dynamics: return self.dynamics.search(self.frame, available, self.ages, state=state, outcomes=outcomes or {}, sure=sure)
+    if self.dynamics: return self.dynamics.search(self.scene, available, state=state, outcomes=outcomes or {}, sure=sure)
     beam, end = [Path(self.fork(), [], [])], self.context.calls[0] + calls
     seen = {state(self.tokenizer.decode(self.last_codes)[0]), *known}
     for _ in range(depth):
