@@ -223,7 +223,7 @@ class Agent:
     def __init__(self,
         model: WorldModel,
         rule: str = 'plan',       # a name of `RULES`
-        temperature: float = .25, # of the sampled policy
+        temperature: float = .15, # of the sampled policy
         seed: int = 0,
         decay: float = .95,       # of the running mean of surprise
         schedule: str = 'restless', # of the temperature, a name of `SCHEDULES`

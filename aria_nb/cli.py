@@ -379,7 +379,7 @@ def aria_play(
     learn:bool=False,       # keep training on what is played (in memory: the run folder stays as it is)
     plays:int=1,            # play each game so often; with --learn what was learned is kept from one to the next
     weights:str=None,       # of the pre-trained model, where the run began with others than its preset's
-    temperature:float=.25,  # of the policy
+    temperature:float=.15,  # of the policy
     schedule:str='restless', # of the temperature: constant, restless or bolder
     record:str=None,        # recording to write (of one game); default: <run>/play/<game>.<rule>.seed<seed>[.levels<level seed>].recording.jsonl.gz, without a run in plays/
     json_:str=None,         # file for the result ('play' entry) (--json)

@@ -157,7 +157,7 @@ def play_game(
     seed: int = 0,       # of the player
     rule: str = 'plan',
     max_actions: int = 500,
-    temperature: float = .25,
+    temperature: float = .15,
     level_seed: int = 0, # of a bundled game's levels
     environments=None, record=None, progress: bool = False, budget: float | None = None, # see `Session`, `play`
     schedule: str = 'restless', # of the temperature, see `Agent`

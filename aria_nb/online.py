@@ -227,7 +227,7 @@ def play_learning(
     seed: int = 0,       # of the player
     rule: str = 'explore',
     max_actions: int = 500,
-    temperature: float = .25, schedule: str = 'restless', # see `Agent`
+    temperature: float = .15, schedule: str = 'restless', # see `Agent`
     level_seed: int = 0, # of a bundled game's levels
     environments=None, record=None, progress: bool = False, budget: float | None = None, # see `Session`, `play`
     agent=None,          # a `LearningAgent` that has played before
