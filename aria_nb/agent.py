@@ -46,6 +46,10 @@ class Clock:
     @property
     def lines(self): # (0, row) or (1, column)
         return [line for line, c in self.changes.items() if (n := max(c[k] for k in c if k) if any(c) else 0) >= self.ticks and n >= self.share * c.total()]
+    def run_out(self, frame:np.ndarray) -> bool:
+        "Is the time up with the next tick?"
+        left = [(frame.take(k, axis) == max((c for c in self.changes[axis, k] if c), key=self.changes[axis, k].get)[0]).sum() for axis, k in self.lines]
+        return bool(left) and max(left) <= self.most
     def state(self, frame:np.ndarray) -> bytes:
         "A frame as a memory knows it: without the time."
         f = frame.copy()
@@ -267,8 +271,8 @@ def learn(self:Agent,
     if completed: self.memory = Memory()
     elif d.action == RESET:
         self.memory.restart()
-        if d.reason == 'reset': self.model.forget() # what a lost player did last is no example
-    else:
+        if d.reason == 'reset' and self.memory.attempts % 2 == 0: self.model.forget() # what a lost player did last is no example (but a demonstrator may have started anew here, too)
+    elif not (lost and self.clock.run_out(before)): # (a loss that says nothing of the action)
         self.memory.note(self.clock.state(before), d, self.clock.state(after), lost, after)
         if not lost: self.clock.watch(before, after)
         if d.path and not self.memory.attempt.plan: self.memory.fooled += 1
