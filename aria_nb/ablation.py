@@ -197,5 +197,5 @@ SETS = [Trial(f'fresh levels, {n} sets', run=f'{n} sets', **_fresh | dict(levels
 FEWER.append(Trial('1 demonstrations, dynamics', 'shown', ('*.0[1-9].*', '*.1[01].*'), dict(epochs=30, dynamics=275), players=('plan, cooler',)))
 CUT = [Trial('first four levels', 'first four levels', settings=dict(epochs=3), players=('policy', 'plan'), max_actions=500),
        Trial('first four levels, dynamics', 'first four levels', settings=dict(epochs=3, dynamics=70), players=('plan, cooler',), max_actions=500)]
-LITTLE = [Trial(name, players=('plan, cooler',), **_real | dict(run=name)) for name in ('real, one demonstration', 'real, cut off')] # runs that are there, see below
+LITTLE = [Trial(name, players=('plan, cooler',), **_real | dict(run=name, seeds=tuple(range(n)))) for name, n in (('real, one demonstration', 5), ('real, cut off', 1))] # runs that are there, see below
 TRIALS = CORRECTIONS + CONTROLS + REAL + LITTLE + FEWER + FRESH + SETS + CUT
