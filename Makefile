@@ -37,6 +37,7 @@ export: $(VENV)/ready
 	$(BIN)/nbdev_export
 
 readme: $(VENV)/ready
+	$(BIN)/nbdev_clean
 	$(BIN)/jupyter nbconvert --to markdown --output-dir . --output README nbs/index.ipynb
 
 execute: $(VENV)/ready

@@ -43,12 +43,14 @@ class Clock:
             changed = b != a
             kinds = set(zip(b[changed].tolist(), a[changed].tolist()))
             if kinds: self.changes[line][kinds.pop() if len(kinds) == 1 and changed.sum() <= self.most else None] += 1
+    def tick(self, line): # its commonest change that may be a tick: (colour before, after); None: it has none
+        return max((k for k in self.changes[line] if k), key=self.changes[line].get, default=None)
     @property
     def lines(self): # (0, row) or (1, column)
-        return [line for line, c in self.changes.items() if (n := max(c[k] for k in c if k) if any(c) else 0) >= self.ticks and n >= self.share * c.total()]
+        return [line for line, c in self.changes.items() if (k := self.tick(line)) and c[k] >= max(self.ticks, self.share * c.total())]
     def run_out(self, frame:np.ndarray) -> bool:
         "Is the time up with the next tick?"
-        left = [(frame.take(k, axis) == max((c for c in self.changes[axis, k] if c), key=self.changes[axis, k].get)[0]).sum() for axis, k in self.lines]
+        left = [(frame.take(k, axis) == self.tick((axis, k))[0]).sum() for axis, k in self.lines]
         return bool(left) and max(left) <= self.most
     def state(self, frame:np.ndarray) -> bytes:
         "A frame as a memory knows it: without the time."
@@ -197,10 +199,11 @@ def rule_plan(
     "The policy with a memory: new starts where it goes in circles, and a search in imagination where nothing was ever shown, or when those do not help."
     m, attempt = view.memory, view.memory.attempt
     if d := _follow(view): return d
-    astray = m.novelty <= novel and attempt.strayed > novel * m.attempts
+    shown = m.novelty <= novel
+    astray = shown and attempt.strayed > novel * m.attempts
     if RESET in view.available and (astray or attempt.stale > bored or attempt.steps > patience * m.attempts): return Decision(RESET, reason='reset')
     m.futile[view.state] |= m.deadly[view.state]
-    new_here = view.model.dynamics and m.novelty > novel
+    new_here = view.model.dynamics and not shown
     if (attempt.thoughts < thoughts if new_here else m.attempts >= lost and attempt.visits[view.state] == 2) and (d := _make_plan(view)): return d
     return new_here and _improvise(view) or sample_policy(view)
 

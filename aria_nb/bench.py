@@ -19,9 +19,9 @@ import torch.nn.functional as F
 
 from .agent import View, rule_original
 from .demos import make_demos
-from .dynamics import new_scene, next_scene, scenes
+from .dynamics import next_scene, scenes_of
 from .frames import SIZE
-from .recordings import RESET, Step
+from .recordings import Step
 from .training import peak_memory_gib, tuned_cpu, weighted_loss
 from .transformer import build_model, count_parameters, merged, recompute_activations
 from .vocab import Vocab, encode_episode
@@ -133,10 +133,10 @@ def _watched(run, steps): # a world model that has seen these steps, the last on
 
 class _Pixels:
     "Imagines like a `WorldModel`, in pixels."
-    def __init__(self, dynamics, steps): self.dynamics, self.scene = dynamics, scenes(steps)[-1]
+    def __init__(self, dynamics, steps): self.dynamics, self.scene = dynamics, scenes_of(steps)[-1]
     def dream(self, action):
         d = self.dynamics.imagine(self.scene, [action])[0]
-        self.scene = new_scene(d.frame) if action[0] == RESET else next_scene(self.scene, d.frame)
+        self.scene = next_scene(self.scene, d.frame, action[0])
         return d
 
 def bench_imagine(run=None, episodes=(), starts=30, depth=10, **_) -> dict | None: # `run`: an `aria_nb.evaluation.Run`; `episodes`: that it was not trained on

@@ -296,7 +296,7 @@ def dream(self:WorldModel,
     said = self._step_at_once(taken, *self._guess(action)) if parallel else self._step_in_turn(taken)
     self.last_codes, self.after_act = v.token_code(said.frame), said.after_act
     frame = self.tokenizer.decode(self.last_codes)[0]
-    self.scene = new_scene(frame) if action[0] == RESET else next_scene(self.scene, frame)
+    self.scene = next_scene(self.scene, frame, action[0])
     return Dreamed(frame, *self._ends(said.logp), _entropy(said.rows).cpu().numpy().reshape(CELLS, CELLS))
 
 @patch
