@@ -177,12 +177,12 @@ def run_trial(
         log(f'{who}: ' + ', '.join(f'{g} {p["levels"]}' for g, p in played.items()))
 
 # %% ../nbs/17_ablation.ipynb #17020
-ORIGINAL = dict(alignment='original', grid='first', clicks='none', start='stride', split='window', outcome=0.)
+ORIGINAL = dict(alignment='original', grid='first', clicks='none', start='stride', split='window', outcome=0., failed=1., keep='best')
 def _without(*keys): return {k: v for k, v in ORIGINAL.items() if k not in keys}
 _shown = dict(demos='shown', players=('policy', 'plan', 'original'))
 CORRECTIONS = [Trial('no model', 'shown', players=('random', 'random, no RESET', 'straight on', 'repeat', 'majority'))] + [
     Trial(name, settings=dict(epochs=3) | changes, **_shown) for name, changes in {
-        'ours': {}, 'original': ORIGINAL, 'next action': _without('alignment'), 'settled frame': _without('alignment', 'grid'),
+        'ours': {}, 'all steps alike': dict(failed=1., keep='best'), 'original': ORIGINAL, 'next action': _without('alignment'), 'settled frame': _without('alignment', 'grid'),
         'clicks': _without('alignment', 'grid', 'clicks'), 'window starts': _without('alignment', 'grid', 'clicks', 'start'),
         'without next action': dict(alignment='original'), 'without settled frame': dict(grid='first'), 'without clicks': dict(clicks='none'),
         'original, VQ-VAE': ORIGINAL | dict(tokenizer='original')}.items()]
@@ -190,12 +190,11 @@ CONTROLS = [Trial('ours', run='ours', players=('policy, shuffled weights', 'plan
 _real = dict(run='real', games=('ls20-9607627b', 'ft09-0d8bbf25', 'vc33-9851e02b'), max_actions=500)
 REAL = [Trial('real, budget 5', players=('plan, cooler', 'plan', 'random, no RESET'), budget=5, **_real), Trial('real', players=('plan, stumbling', 'policy, shuffled weights', 'random, no RESET'), **_real)]
 LITTLE = [Trial(name, players=('plan, cooler',), **_real | dict(run=name, seeds=tuple(range(n)))) for name, n in (('real, one demonstration', 5), ('real, cut off', 1))] # runs that are there, see below
-FEWER = [Trial(f'{n} demonstrations', 'shown', (f'*.0[{n}-9].*', '*.1[01].*'), dict(epochs=round(30 / n)), players=('policy', 'plan')) for n in (1, 3)] + [
-    Trial('1 demonstrations, dynamics', 'shown', ('*.0[1-9].*', '*.1[01].*'), dict(epochs=30, dynamics=275), players=('plan, cooler',))]
+FEWER = [Trial(f'{n} demonstrations{name}', 'shown', (f'*.0[{n}-9].*', '*.1[01].*'), dict(epochs=round(30 / n)) | changes, players=('policy', 'plan', 'plan, cooler')[:k])
+         for n in (1, 3) for name, changes, k in (('', {}, 3), (', all steps alike', dict(failed=1., keep='best'), 2))]
 _fresh = dict(players=('plan, cooler',), seeds=(0,), levels=tuple(range(1000, 1020)), budget=5, max_actions=1500)
 FRESH = [Trial('fresh levels, no model', **_fresh | dict(players=('random, no RESET', 'straight on'))), Trial('fresh levels, one set shown', run='ours', **_fresh), Trial('fresh levels, shipped run', run='shipped', **_fresh),
          Trial('levels shown, shipped run', run='shipped', players=('plan, cooler',))]
 SETS = [Trial(f'fresh levels, {n} sets', run=f'{n} sets', **_fresh | dict(levels=tuple(range(1000, 1005)))) for n in (0, 20)] # runs that are there, see below
-CUT = [Trial('first four levels', 'first four levels', settings=dict(epochs=3), players=('policy', 'plan'), max_actions=500),
-       Trial('first four levels, dynamics', 'first four levels', settings=dict(epochs=3, dynamics=70), players=('plan, cooler',), max_actions=500)]
+CUT = [Trial('first four levels', 'first four levels', settings=dict(epochs=3), players=('policy', 'plan'), max_actions=500)]
 TRIALS = CORRECTIONS + CONTROLS + REAL + LITTLE + FEWER + FRESH + SETS + CUT

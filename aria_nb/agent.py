@@ -79,9 +79,13 @@ class Attempt:
     stale: int = 0                                   # steps since a state was new
     thoughts: int = 0                                # searches so far; one that found nothing counts as four
     strayed: float = 0.                              # running mean of the surprise since the attempt began, nats a code
+    last: tuple = ()                                 # (state, action) that led here
+    worst: tuple = (0., ())                          # what the action that did most for `strayed` did for it, nats a code; that action, as `last`
     def enter(self, state, surprise=float('nan'), decay=.8):
         self.steps += 1; self.stale = 0 if state not in self.visits else self.stale + 1; self.visits[state] += 1
-        if self.steps > 1 and np.isfinite(surprise): self.strayed = decay * self.strayed + (1 - decay) * surprise
+        if self.steps == 1 or not np.isfinite(surprise): return
+        self.strayed = decay * self.strayed + (1 - decay) * surprise
+        self.worst = max((decay * self.worst[0], self.worst[1]), ((1 - decay) * surprise, self.last), key=lambda w: w[0])
 
 # %% ../nbs/10_agent.ipynb #10006p
 @dataclass
@@ -89,6 +93,7 @@ class Memory:
     "What is known of a level; actions are (action, x, y)."
     futile: dict = field(default_factory=lambda: defaultdict(set))    # in a state: actions that changed nothing
     deadly: dict = field(default_factory=lambda: defaultdict(set))    # in a state: actions that lost the game
+    misleading: dict = field(default_factory=lambda: defaultdict(set)) # in a state: actions that led off the demonstrated way
     outcomes: dict = field(default_factory=dict)                      # (state, action): what it led to, as a `Dreamed` that is no dream
     attempt: Attempt = field(default_factory=Attempt)                 # the one that runs
     attempts: int = 1
@@ -97,9 +102,12 @@ class Memory:
     led: dict = field(default_factory=lambda: defaultdict(dict))      # in a state: the states that actions led to
     options: dict = field(default_factory=dict)                       # in a state: the actions that could be tried, and what they promise
     start: bytes = b''                                                # the state that the level begins with
-    def restart(self): self.attempt = Attempt(); self.attempts += 1
+    def restart(self, astray=False):
+        if astray and self.attempt.worst[1]: state, action = self.attempt.worst[1]; self.misleading[state].add(action)
+        self.attempt = Attempt(); self.attempts += 1
     def note(self, state, d, after, lost, frame=None, most=5000): # what came of a decision that did not complete the level; of more states than `most` nothing is kept
-        if len(self.led) > most: self.futile.clear(); self.deadly.clear(); self.outcomes.clear(); self.led.clear(); self.options.clear()
+        if len(self.led) > most: self.futile.clear(); self.deadly.clear(); self.misleading.clear(); self.outcomes.clear(); self.led.clear(); self.options.clear()
+        self.attempt.last = state, d.key
         self.outcomes[state, d.key] = Dreamed(frame, 0., float(lost), None)
         if lost: self.deadly[state].add(d.key)
         else: self.led[state][d.key] = after
@@ -139,12 +147,15 @@ class PolicySampler:
 
 def sample_policy(
     view: View,
-    tries: int = 30,   # draws before chance decides
+    tries: int = 10,        # draws before it gets twice as warm; after four times, chance decides
+    forgiving: float = .01, # chance of an action that led astray
 ) -> Decision:
-    "An action of the learned policy that is not known to be futile here."
-    draw = PolicySampler(view)
-    for _ in range(tries):
-        if (a := draw()) not in view.futile: return Decision(*a, 'policy')
+    "An action of the learned policy that is not known to be futile here, nor to lead off the way."
+    misleading = view.memory.misleading[view.state]
+    for k in range(4):
+        draw = PolicySampler(view, view.temperature * 2 ** k)
+        for _ in range(tries):
+            if (a := draw()) not in view.futile and (a not in misleading or view.rng.random() < forgiving): return Decision(*a, 'policy')
     rest = [a for a in view.available if a not in (CLICK, RESET) and (a, None, None) not in view.futile]
     if rest: return Decision(int(view.rng.choice(rest)), reason='untried')
     if CLICK in view.available: return Decision(CLICK, int(view.rng.integers(64)), int(view.rng.integers(64)), 'untried')
@@ -200,8 +211,8 @@ def rule_plan(
     m, attempt = view.memory, view.memory.attempt
     if d := _follow(view): return d
     shown = m.novelty <= novel
-    astray = shown and attempt.strayed > novel * m.attempts
-    if RESET in view.available and (astray or attempt.stale > bored or attempt.steps > patience * m.attempts): return Decision(RESET, reason='reset')
+    if RESET in view.available and shown and attempt.strayed > novel * m.attempts ** .25: return Decision(RESET, reason='astray')
+    if RESET in view.available and (attempt.stale > bored or attempt.steps > patience * m.attempts): return Decision(RESET, reason='reset')
     m.futile[view.state] |= m.deadly[view.state]
     new_here = view.model.dynamics and not shown
     if (attempt.thoughts < thoughts if new_here else m.attempts >= lost and attempt.visits[view.state] == 2) and (d := _make_plan(view)): return d
@@ -273,8 +284,8 @@ def learn(self:Agent,
     self.model.did(Step(before, *d.key, completed=completed, lost=lost))
     if completed: self.memory = Memory()
     elif d.action == RESET:
-        self.memory.restart()
-        if d.reason == 'reset' and self.memory.attempts % 2 == 0: self.model.forget() # what a lost player did last is no example (but a demonstrator may have started anew here, too)
+        self.memory.restart(astray=d.reason == 'astray')
+        if self.clock.state(after) == self.memory.start: self.model.rewind() # what a lost player did is no example
     elif not (lost and self.clock.run_out(before)): # (a loss that says nothing of the action)
         self.memory.note(self.clock.state(before), d, self.clock.state(after), lost, after)
         if not lost: self.clock.watch(before, after)
@@ -369,7 +380,7 @@ class RepeatPlayer(RandomPlayer):
     def choose(self, available): self.action = self.action or super().choose(available); return self.action
 
 # %% ../nbs/10_agent.ipynb #10037
-REASONS = {'goal': '#4FCC30', 'explore': '#FF851B', 'policy': '#1E93FF', 'plan': '#FFDC00', 'untried': '#A356D6', 'reset': '#E53AA3', 'game over': '#F93C31', 'random': '#999999'}
+REASONS = {'goal': '#4FCC30', 'explore': '#FF851B', 'policy': '#1E93FF', 'plan': '#FFDC00', 'untried': '#A356D6', 'astray': '#FF7BCC', 'reset': '#E53AA3', 'game over': '#F93C31', 'random': '#999999'}
 
 def show_timeline(
     p: Play,

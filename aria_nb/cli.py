@@ -33,7 +33,7 @@ from .games import GAMES, GameError, Session
 from .online import play_learning
 from .recordings import RecordingError, find_recordings, read_episode
 from .recorder import Dream, GameServer, recording_path
-from .training import Trainer, config_of, peak_memory_gib, read_training, transitions
+from .training import TrainConfig, Trainer, config_of, peak_memory_gib, read_training, transitions
 from .transformer import ModelSpec, count_parameters, get_preset, load_model, save_model
 from .vocab import TokenWeights, Vocab, encode_episode
 from .viewer import film_page, progress_writer, read_film, run_films, write_report
@@ -58,6 +58,8 @@ class RunConfig:
     split: str = 'episode'      # or 'window': the original's, whose validation windows are also trained on
     vocabulary: str = 'compact' # or 'full': see `aria_nb.vocab.Vocab`
     outcome: float = TokenWeights.outcome # see `aria_nb.vocab.TokenWeights`; the original: 0
+    failed: float = TokenWeights.failed   # the same; the original: 1
+    keep: str = TrainConfig.keep # or 'best': see `aria_nb.training.TrainConfig`
     as_described: bool = False  # the original's model exactly: see `aria_nb.transformer.build_model`
     dynamics: float = 0.        # passes over the distinct transitions, to imagine in pixels as well: see `aria_nb.dynamics`; 0: none
     joining: float = 0.         # share of the dynamics' training in which the games join one after another
@@ -74,10 +76,13 @@ class RunConfig:
         if not 0 <= self.joining < 1: raise ValueError(f'joining must be 0 to 1, not {self.joining}')
         if not 0 <= self.dynamics < 1e6: raise ValueError(f'dynamics must be 0 or more passes, not {self.dynamics}')
         if not all(isinstance(v, str) for v in self.validation): raise ValueError('validation must be patterns of file names')
-        if self.as_described: self.vocabulary, self.clicks, self.outcome = 'full', 'none', 0.
+        if self.as_described: self.vocabulary, self.clicks, self.outcome, self.failed, self.keep = 'full', 'none', 0., 1., 'best'
+        TrainConfig(keep=self.keep)
         self.tokenizer = self.tokenizer or get_preset(self.preset).tokenizer
         if self.tokenizer not in TOKENIZERS: raise ValueError(f'tokenizer must be one of {sorted(TOKENIZERS)}, not {self.tokenizer!r}')
         if self.split not in ('episode', 'window'): raise ValueError(f"split must be 'episode' or 'window', not {self.split!r}")
+    @property
+    def token_weights(self): return TokenWeights(outcome=self.outcome, failed=self.failed)
 
 # %% ../nbs/20_cli.ipynb #20005p
 def versions() -> dict:
@@ -180,8 +185,8 @@ def stage_model(out, cfg, vocab, tok, train, valid, device):
     "Train the world model, or load it; returns it and what the training cost."
     if (out/'model'/'training.json').exists(): return load_model(out/'model', cfg.weights)[0].to(device), read_training(out/'model'/'training.json')
     preset, spec = get_preset(cfg.preset), ModelSpec(cfg.preset, vocab.config, cfg.weights, cfg.as_described, cfg.seed)
-    tcfg = config_of(preset, epochs=cfg.epochs, batch=cfg.batch, lr=cfg.lr, seed=cfg.seed, device=device)
-    w = TokenWeights(outcome=cfg.outcome)
+    tcfg = config_of(preset, epochs=cfg.epochs, batch=cfg.batch, lr=cfg.lr, keep=cfg.keep, seed=cfg.seed, device=device)
+    w = cfg.token_weights
     ds = Windows(train, vocab, preset.size, preset.stride, cfg.start, balance=preset.balance, weights=w, shift=preset.shift)
     dv = Windows(valid, vocab, preset.size, preset.stride, cfg.start, oversample=1, weights=w)
     if cfg.split == 'window':                                             # the original: one window in ten, though its neighbours are trained on
@@ -238,7 +243,7 @@ def _train_run(cfg, out, stop_after, device):
     if not processes.is_main_process: return None
     if corpora:                                                        # the model is there: what led to it can go
         for left in ('checkpoint', 'checkpoint.old', 'checkpoint.new'): shutil.rmtree(out/left, ignore_errors=True)
-        (out/'best.safetensors').unlink(missing_ok=True)
+        (out/'kept.safetensors').unlink(missing_ok=True)
     shown = shown_seeds([*sum(paths, []), *(find_recordings(cfg.more) if cfg.more else ())])
     config = read_json(out/'config.json') | dict(games=sorted({e.game for e in train}), level_seeds=sorted(shown))
     write_json(out/'config.json', config)
@@ -246,7 +251,7 @@ def _train_run(cfg, out, stop_after, device):
     if corpora:
         seen = {h for e in train for h in transitions(e.steps)}
         if cfg.dynamics: metrics['dynamics'] = stage_dynamics(out, cfg, train, held, device)
-        metrics['model'] = model_section(model.eval(), vocab, tok, held, seen, cfg.clicks, get_preset(cfg.preset).size, device, TokenWeights(outcome=cfg.outcome)) | {k: v for k, v in cost.items() if k != 'history'}
+        metrics['model'] = model_section(model.eval(), vocab, tok, held, seen, cfg.clicks, get_preset(cfg.preset).size, device, cfg.token_weights) | {k: v for k, v in cost.items() if k != 'history'}
         for left in out.glob('dynamics-checkpoint*'): shutil.rmtree(left, ignore_errors=True)
         metrics['play'] = read_metrics(out)['play'] if (out/'metrics.json').exists() else []
     write_json(out/'metrics.json', metrics)
@@ -424,7 +429,7 @@ def aria_eval(
     train, held = paths or ([], [])
     train, held = (read_episodes(own, p) if p else [] for p in (train, find_recordings(recordings) if recordings else held))
     seen = {h for e in train for h in transitions(e.steps)}
-    metrics = dict(tokenizer=tokenizer_section(r.tokenizer, held), model=model_section(r.model, r.vocab, r.tokenizer, held, seen, own.clicks, get_preset(own.preset).size, device, TokenWeights(outcome=own.outcome)), config=r.config)
+    metrics = dict(tokenizer=tokenizer_section(r.tokenizer, held), model=model_section(r.model, r.vocab, r.tokenizer, held, seen, own.clicks, get_preset(own.preset).size, device, own.token_weights), config=r.config)
     if r.dynamics: metrics['dynamics'] = dynamics_section(r.dynamics, held, seen)
     print(text_table(metrics))
     print(json.dumps({k: v for k, v in metrics.items() if k != 'config'}, default=lambda v: v.item()))

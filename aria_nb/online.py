@@ -112,8 +112,7 @@ def without_loops(
 @patch
 def refresh(self:Context):
     "Read the newer half again, after the weights have changed."
-    starts = [i for i, t in enumerate(self.tokens) if t == self.vocab.frame and len(self) - i <= self.max_tokens // 2]
-    kept = self.tokens[starts[0]:] if starts else []
+    kept = self.last_steps(self.tokens)
     self.clear()
     if kept: self.read(kept)
 
@@ -137,7 +136,7 @@ class Learner:
     def begin(self): "A new play."; self.level = 0; self.attempt.clear()
     def stories(self): # (steps, loss weights) of each that there is
         ways = [step for k in sorted(self.ways) for step in self.ways[k]]
-        return [(steps, w) for steps, w in ((self.steps, TokenWeights(action=0)), (self.trips, TokenWeights()), (ways, TokenWeights(action=20))) if len(steps)]
+        return [(steps, w) for steps, w in ((self.steps, TokenWeights(action=0)), (self.trips, TokenWeights(failed=1)), (ways, TokenWeights(action=20, failed=1))) if len(steps)]
 
 # %% ../nbs/18_online.ipynb #18021
 @patch

@@ -56,6 +56,9 @@ class TrainConfig:
     checkpointing: bool = False # recompute activations?
     save_minutes: float = 2.  # minutes between checkpoints
     val_windows: int = 48     # validation windows looked at after each epoch
+    keep: str = 'last'        # the weights that are kept: 'last', or 'best' by validation loss
+    def __post_init__(self):
+        if self.keep not in ('last', 'best'): raise ValueError(f"keep must be 'last' or 'best', not {self.keep!r}")
 
 def config_of(
     preset,      # a `Preset`
@@ -112,7 +115,7 @@ def read_training(
 class Progress:
     "How far a training has come: the JSON of a checkpoint."
     passes: int = 0              # forward passes done
-    best: float | None = None    # validation loss
+    kept: float | None = None    # validation loss of the weights that are kept
     history: list = field(default_factory=list) # see `Trainer.fit`
     seconds: float = 0.
     tokens: int = 0
@@ -285,35 +288,33 @@ def _note(self:Trainer, record):
 
 @patch
 def _end_epoch(self:Trainer, epoch, loss):
-    "Validate, remember the best, write it down."
+    "Validate, keep the weights if they are to be, write it down."
     record = dict(epoch=epoch, passes=self.state['passes'], loss=loss)
     if self.valid_ds is not None and len(self.valid_ds):
         record['val_loss'] = validation_loss(self.plain, self.valid_ds, self.cfg, self.acc)
-        better = self.state['best'] is None or record['val_loss'] < self.state['best']
-    else: better = True
     self._note(record)
-    if better:
-        self.state['best'] = record.get('val_loss')
-        self.best = {n: t.clone() for n, t in trained_tensors(self.plain).items()}
-        if self.out and self.acc.is_main_process: self._write_best()
+    if self.cfg.keep == 'last' or self.state['kept'] is None or 'val_loss' not in record or record['val_loss'] < self.state['kept']:
+        self.state['kept'] = record.get('val_loss')
+        self.kept = {n: t.clone() for n, t in trained_tensors(self.plain).items()}
+        if self.out and self.acc.is_main_process: self._write_kept()
 
 @patch
-def _write_best(self:Trainer):
-    write_tensors(self.out/'best.safetensors', self.best)
+def _write_kept(self:Trainer):
+    write_tensors(self.out/'kept.safetensors', self.kept)
 
 # %% ../nbs/08_training.ipynb #08027
 @patch
 @tuned_cpu()
 def fit(self:Trainer):
-    "Train to the end; the model then has its best weights. Returns the history; raises `FloatingPointError` if the loss explodes twice."
-    self.best = None
+    "Train to the end; the model then has the weights that are kept. Returns the history; raises `FloatingPointError` if the loss explodes twice."
+    self.kept = None
     try: self._run()
     except FloatingPointError as e:
         if self.state['rate'] < 1: raise FloatingPointError(f'{e}, with half the learning rate too; the last checkpoint is kept, try a lower --lr') from None
         self._retry(e)
         return self.fit()
-    if self.best is None and self.out and (self.out/'best.safetensors').exists(): self.best = read_tensors(self.out/'best.safetensors')
-    if self.best is not None: load_trained(self.plain, self.best)
+    if self.kept is None and self.out and (self.out/'kept.safetensors').exists(): self.kept = read_tensors(self.out/'kept.safetensors')
+    if self.kept is not None: load_trained(self.plain, self.kept)
     self.acc.unwrap_model(self.model, keep_fp32_wrapper=False).eval()         # it computes in its own number format again
     return self.state['history']
 
@@ -331,7 +332,7 @@ def _run(self:Trainer):
             st.update(average=avg, passes=k + 1, tokens=st['tokens'] + ids.numel(), seconds=before + time.time() - start)
             if (k + 1) % max(1, per_epoch // 10) == 0: self._note(dict(epoch=(k + 1) / per_epoch, passes=k + 1, loss=avg))
             if (k + 1) % per_epoch == 0: self._end_epoch((k + 1) // per_epoch, avg)
-            bar.update(); bar.set_postfix(loss=f'{avg:.4f}', val=st['best'] and f"{st['best']:.4f}")
+            bar.update(); bar.set_postfix(loss=f'{avg:.4f}', val=st['kept'] and f"{st['kept']:.4f}")
             if time.time() - saved > 60 * cfg.save_minutes or k + 1 == self.passes: self.acc.set_trigger()
             if self.out and self.acc.check_trigger():                         # (whatever process asks, all gather)
                 save_checkpoint(self.out/'checkpoint', self.plain, self.opt, st, self.acc.is_main_process); saved = time.time()

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['TEXT_ROWS', 'BASE_CODES', 'MAX_CODES', 'FRAME_TOKENS', 'VOCABULARIES', 'CLICKS', 'Vocab', 'action_tokens',
-           'outcome_tokens', 'encode_episode', 'CodedStep', 'decode_tokens', 'TokenWeights', 'token_weights']
+           'outcome_tokens', 'encode_episode', 'CodedStep', 'decode_tokens', 'TokenWeights', 'attempt_ends',
+           'token_weights']
 
 # %% ../nbs/05_vocab.ipynb #05002
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from fastcore.basics import patch
 
 from .frames import CELLS, SIZE
-from .recordings import CLICK, UNDO, Step
+from .recordings import CLICK, RESET, UNDO, Step
 
 # %% ../nbs/05_vocab.ipynb #05005
 TEXT_ROWS = 49152 # rows of SmolLM2's own vocabulary
@@ -154,18 +155,32 @@ class TokenWeights:
     event: float = 5.0    # level completed, game over
     marker: float = 0.0   # <FRAME>, <ACT>, <GAME_START>
     outcome: float = 5.0  # the <FRAME> right after an action: nothing was completed or lost (the original: 0)
+    failed: float = 0.0   # share that actions count for in an attempt that failed at a level which was completed later (the original: 1)
+
+def attempt_ends(
+    vocab: Vocab,
+    tokens: np.ndarray, # [N] token ids
+) -> np.ndarray: # [E] positions
+    "Where attempts at levels end: level completed, game over, RESET."
+    ends = (tokens == vocab.level_complete) | (tokens == vocab.action_token(RESET))
+    return np.flatnonzero(ends | (tokens == vocab.game_over) if vocab.extras else ends)
 
 def token_weights(
     vocab: Vocab,
     tokens: np.ndarray,             # [N] token ids
     w: TokenWeights = TokenWeights(),
+    won: bool | None = None,        # does the attempt complete its level that `tokens` break off? None: no attempt does from there on
 ) -> np.ndarray: # [N] float32
     "The loss weight of every token as a target."
     t = np.asarray(tokens)
     is_code, is_event = vocab.token_code(t) >= 0, t == vocab.level_complete
     markers = (t == vocab.frame) | (t == vocab.act) | (t == vocab.game_start)
     if vocab.extras: is_event = is_event | (t == vocab.game_over)
-    out = np.where(is_code, w.code, np.where(is_event, w.event, np.where(markers, w.marker, w.action))).astype(np.float32)
+    ends = attempt_ends(vocab, t)
+    wins = t[ends] == vocab.level_complete
+    failed = np.append(~wins & (np.logical_or.accumulate(wins[::-1])[::-1] | (won is not None)), won is False) # each attempt, and the one that is broken off
+    actions = np.where(failed[np.searchsorted(ends, np.arange(len(t)))], w.failed * w.action, w.action)
+    out = np.where(is_code, w.code, np.where(is_event, w.event, np.where(markers, w.marker, actions))).astype(np.float32)
     before = np.roll(t, 1)
     after_action = (vocab.token_code(before) < 0) & (before != vocab.level_complete) & (before != vocab.game_over) & (before != vocab.game_start)
     after_action[0] = False

@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from torch.utils.data import Dataset
 
 from .files import write_folder, write_whole
-from .vocab import TokenWeights, Vocab, token_weights
+from .vocab import TokenWeights, Vocab, attempt_ends, token_weights
 
 # %% ../nbs/06_windows.ipynb #06005
 STARTS = ('step', 'stride')
@@ -85,6 +85,7 @@ class Windows(Dataset):
     ):
         self.corpus, self.vocab, self.size, self.weights = corpus, vocab, size, weights
         self.shift = shift if start == 'step' else 0
+        self.ends = attempt_ends(vocab, corpus.tokens) # of attempts at levels
         self.draw = None       # numbers that decide the shifts, such as (seed, epoch); None: no shift
         parts = [self._of_episode(i, stride, start) for i in range(len(corpus))]
         self.spans, self.episodes, of, has_level = (np.concatenate(x) for x in zip(*parts))
@@ -103,11 +104,16 @@ class Windows(Dataset):
         counts = {g: (self.games[self.index] == g).sum() for g in np.unique(self.games)}
         copies = {g: max(1, round(share * max(counts.values()) / n)) for g, n in counts.items()}
         self.index = np.repeat(self.index, [copies[g] for g in self.games[self.index]])
+    def _won(self, hi, i):
+        "Does the attempt that window i breaks off, before token hi, complete its level? None: no attempt does from there on."
+        k, last = np.searchsorted(self.ends, [hi, self.episodes[self.index[i]][1]])
+        wins = self.corpus.tokens[self.ends[k:last]] == self.vocab.level_complete
+        return bool(wins[0]) if wins.any() else None
     def __len__(self): return len(self.index)
     def __getitem__(self, i):
         lo, hi = self.span(i)
         t, pad = np.asarray(self.corpus.tokens[lo:hi]), (0, self.size - (hi - lo))
-        w = token_weights(self.vocab, t, self.weights)
+        w = token_weights(self.vocab, t, self.weights, self._won(hi, i))
         return torch.from_numpy(np.pad(t.astype(np.int64), pad)), torch.from_numpy(np.pad(w, pad))
 
 # %% ../nbs/06_windows.ipynb #06013

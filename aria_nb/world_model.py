@@ -55,14 +55,20 @@ class Context:
 
 # %% ../nbs/09_world_model.ipynb #09007
 @patch
+def last_steps(self:Context,
+    tokens: list,   # of token ids
+    n: int | None = None, # most tokens to keep; None: half of the longest context
+) -> list: # of token ids
+    "As many whole steps from the end as fit."
+    n = self.max_tokens // 2 if n is None else n
+    return tokens if len(tokens) <= n else next((tokens[i:] for i, t in enumerate(tokens) if t == self.vocab.frame and len(tokens) - i <= n), [])
+@patch
 def make_room(self:Context,
     n: int, # tokens to come
 ):
     "If they do not fit, drop whole steps from the front, down to half of the longest context."
     if len(self) + n <= self.max_tokens: return
-    starts = [i for i, t in enumerate(self.tokens) if t == self.vocab.frame]
-    keep = next((i for i in starts if len(self) - i + n <= max(self.max_tokens // 2, n)), len(self))
-    kept = self.tokens[keep:]
+    kept = self.last_steps(self.tokens, max(self.max_tokens // 2, n) - n)
     self.clear()
     if kept: self.read(kept)
 @patch
@@ -100,7 +106,7 @@ def fork(self:Context) -> Context:
 class Seen:
     "What reading a frame told."
     codes: np.ndarray         # [64]
-    surprise: float           # mean nats a code; nan for the first frame of a context
+    surprise: float           # mean nats a code; nan for the first frame of a game
     cell_surprise: np.ndarray # [8, 8] nats
     @property
     def novelty(self): return float(self.cell_surprise.mean()) # the same as surprise; for the first frame too
@@ -120,28 +126,30 @@ class WorldModel:
     def reset(self):
         "Begin a new game."
         self.context.clear()
-        self.pending, self.after_act, self.scene = [self.vocab.game_start], None, None
+        self.beginning = self.pending = [self.vocab.game_start]
+        self.after_act, self.scene = None, None
     def see(self,
         frame: np.ndarray, # [64, 64]
     ) -> Seen:
         "Read a frame and how it surprised."
         codes, v = self.tokenizer.encode(frame)[0], self.vocab
         tokens = v.code_token(codes)
-        known = len(self.context) > 0
+        known = len(self.context) + len(self.pending) > 1 # (than a <GAME_START>)
         logp = self.context.read([*self.pending, v.frame, *tokens, v.act])
         nll = -logp[-FRAME_TOKENS - 2:-2][np.arange(FRAME_TOKENS), tokens].cpu().numpy()
         self.scene = new_scene(frame) if self.scene is None else next_scene(self.scene, frame)
         self.pending, self.after_act, self.last_codes = [], logp[-1], codes
         return Seen(codes, float(nll.mean()) if known else float('nan'), nll.reshape(CELLS, CELLS))
-    def forget(self):
-        "Drop what was read, of a game that goes on: a window that begins at the next frame."
+    def rewind(self):
+        "Back to where the level began, as if it had not been tried yet."
         self.context.clear()
-        self.pending = []
+        self.pending, self.scene = self.context.last_steps(self.beginning), None
     def did(self,
         step: Step, # the action taken from the frame last seen, and what came of it
     ):
         "Note what was done; it is read together with the next frame."
         self.pending = action_tokens(self.vocab, step, self.clicks)[1:] + outcome_tokens(self.vocab, step)
+        if step.completed: self.beginning = self.context.tokens + self.pending
         if step.completed or step.action == RESET: self.scene = None # what comes does not follow from it
 
 # %% ../nbs/09_world_model.ipynb #09016
