@@ -285,7 +285,7 @@ def learn(self:Agent,
     if completed: self.memory = Memory()
     elif d.action == RESET:
         self.memory.restart(astray=d.reason == 'astray')
-        if self.clock.state(after) == self.memory.start: self.model.rewind() # what a lost player did is no example
+        if self.rule is rule_plan and self.clock.state(after) == self.memory.start: self.model.rewind() # (other rules read on)
     elif not (lost and self.clock.run_out(before)): # (a loss that says nothing of the action)
         self.memory.note(self.clock.state(before), d, self.clock.state(after), lost, after)
         if not lost: self.clock.watch(before, after)

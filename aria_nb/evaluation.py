@@ -199,6 +199,7 @@ _rows = [('tokenizer', 'pixel_accuracy', 'pixels right', None), ('tokenizer', 'p
          ('tokenizer', 'flicker', 'flicker', None), ('tokenizer', 'codebook_use', 'codes used', None),
          ('model', 'frame_accuracy', 'frame tokens right', 'frame_copy'), ('model', 'changed_cell_accuracy', 'changed cells right', None), ('model', 'perfect_next_frames', 'next frames without error', None),
          ('model', 'perfect_next_frames_unseen', '... on transitions never seen', None), ('model', 'action_type_accuracy', 'action types right', None), ('model', 'action_accuracy', 'actions right, place included', 'action_repeat'),
+         ('model', 'action_accuracy_completing', '... in attempts that completed the level', None),
          ('model', 'perplexity', 'perplexity', None), ('model', 'frame_perplexity', 'perplexity of frames', None), ('model', 'level_accuracy', 'completed levels foreseen (recall)', None), ('model', 'level_precision', '... of those foreseen, real', None), ('model', 'val_loss', 'validation loss', None),
          ('dynamics', 'perfect_next_frames', 'next frames without error, imagined in pixels', None), ('dynamics', 'perfect_next_frames_unseen', '... on transitions never seen, in pixels', None),
          ('dynamics', 'changed_pixel_accuracy', 'changed pixels imagined right', None), ('dynamics', 'level_accuracy', 'completed levels imagined (recall)', None), ('dynamics', 'level_precision', '... of those imagined, real', None)]

@@ -24,7 +24,7 @@ from transformers import get_cosine_schedule_with_warmup
 
 from .files import check_figures, from_json, read_json, read_tensors, whole_folder, write_folder, write_json, write_tensors
 from .transformer import fast_dtype, load_trained, recompute_activations, spread_like, trained_tensors, whole
-from .vocab import FRAME_TOKENS, TokenWeights, Vocab, token_weights
+from .vocab import FRAME_TOKENS, TokenWeights, Vocab, attempt_ends, token_weights
 from .windows import Windows
 
 # %% ../nbs/08_training.ipynb #08005
@@ -371,7 +371,7 @@ def predict_tokens(
 class Tallies:
     "Counts from which the figures of `metrics.json` are made; they add up over episodes."
     frames: int = 0; cells: int = 0; right: int = 0; copied: int = 0; changed: int = 0; changed_right: int = 0; perfect: int = 0
-    unseen: int = 0; unseen_perfect: int = 0; actions: int = 0; type_right: int = 0; action_right: int = 0; repeated: int = 0
+    unseen: int = 0; unseen_perfect: int = 0; actions: int = 0; type_right: int = 0; action_right: int = 0; repeated: int = 0; completing: int = 0; completing_right: int = 0
     levels: int = 0; levels_found: int = 0; levels_said: int = 0; frame_nll: float = 0.; nll: float = 0.; weight: float = 0.
     def __post_init__(self): self.by_action = {}
     def __add__(self, o):
@@ -384,7 +384,7 @@ class Tallies:
         e = lambda s, n: float(np.exp(s / n)) if n else None
         return dict(frame_accuracy=r(self.right, self.cells), frame_copy=r(self.copied, self.cells), changed_cell_accuracy=r(self.changed_right, self.changed),
                     perfect_next_frames=r(self.perfect, self.frames), perfect_next_frames_unseen=r(self.unseen_perfect, self.unseen), unseen_share=r(self.unseen, self.frames),
-                    action_accuracy=r(self.action_right, self.actions), action_type_accuracy=r(self.type_right, self.actions),
+                    action_accuracy=r(self.action_right, self.actions), action_type_accuracy=r(self.type_right, self.actions), action_accuracy_completing=r(self.completing_right, self.completing),
                     action_majority=r(max(self.by_action.values(), default=0), self.actions), action_repeat=r(self.repeated, self.actions),
                     perplexity=e(self.nll, self.weight), frame_perplexity=e(self.frame_nll, self.cells),
                     level_accuracy=r(self.levels_found, self.levels), level_precision=r(self.levels_found, self.levels_said), level_count=self.levels,
@@ -403,12 +403,13 @@ def _tally_frames(t, vocab, tokens, best, logp, at, unseen):
 # %% ../nbs/08_training.ipynb #08038
 def _tally_actions(t, vocab, tokens, best, at):
     "Count the actions that stand after the `<ACT>`s at `at`, and what came of them."
-    last = None
-    for i in at:
+    last, ends = None, attempt_ends(vocab, tokens)
+    wins = np.append(tokens[ends] == vocab.level_complete, False)[np.searchsorted(ends, at + 1)]
+    for i, completing in zip(at, wins):
         n = 3 if vocab.extras and i + 3 < len(tokens) and vocab.y0 <= tokens[i + 2] < vocab.x0 else 1
         said, true = best[i + 1:i + 1 + n], tokens[i + 1:i + 1 + n]
         key = tuple(true.tolist())
-        t.actions += 1; t.type_right += said[0] == true[0]; t.action_right += (said == true).all(); t.repeated += key == last
+        t.actions += 1; t.type_right += said[0] == true[0]; t.action_right += (said == true).all(); t.repeated += key == last; t.completing += completing; t.completing_right += completing and (said == true).all()
         t.by_action[key] = t.by_action.get(key, 0) + 1; last = key
         if (o := i + 1 + n) < len(tokens):
             real, found = tokens[o] == vocab.level_complete, best[o] == vocab.level_complete
