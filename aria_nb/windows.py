@@ -85,20 +85,19 @@ class Windows(Dataset):
     ):
         self.corpus, self.vocab, self.size, self.weights = corpus, vocab, size, weights
         self.shift = shift if start == 'step' else 0
-        self.ends = attempt_ends(vocab, corpus.tokens) # of attempts at levels
         self.draw = None       # numbers that decide the shifts, such as (seed, epoch); None: no shift
         parts = [self._of_episode(i, stride, start) for i in range(len(corpus))]
-        self.spans, self.episodes, of, has_level = (np.concatenate(x) for x in zip(*parts))
+        self.spans, self.episodes, of, has_level, self.ends = (np.concatenate(x) for x in zip(*parts))
         self.games = np.array(corpus.games)[of]
         self.index = np.repeat(np.arange(len(self.spans)), np.where(has_level, oversample, 1))
         if balance: self._balance(balance)
     def _of_episode(self, i, stride, start):
-        "Spans of an episode's windows, and of the episode; its number; which windows hold a completed level."
+        "Spans of an episode's windows, and of the episode; its number; which windows hold a completed level; where attempts at levels end."
         (lo, hi), tokens = self.corpus.span(i), self.corpus[i]
         first = lo + window_starts(self.vocab, tokens, self.size, stride, start)
-        spans, won = np.stack([first, np.minimum(first + self.size, hi)], 1), lo + np.flatnonzero(tokens == self.vocab.level_complete)
-        before = np.searchsorted(won, spans)
-        return spans, np.tile((lo, hi), (len(spans), 1)), np.full(len(spans), i), before[:, 1] > before[:, 0]
+        spans, ends = np.stack([first, np.minimum(first + self.size, hi)], 1), attempt_ends(self.vocab, tokens)
+        before = np.searchsorted(lo + ends[tokens[ends] == self.vocab.level_complete], spans)
+        return spans, np.tile((lo, hi), (len(spans), 1)), np.full(len(spans), i), before[:, 1] > before[:, 0], lo + ends
     def _balance(self, share):
         "Repeat the windows of rare games."
         counts = {g: (self.games[self.index] == g).sum() for g in np.unique(self.games)}
