@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import PartialState
+from fastcore.basics import patch
 from fastcore.script import anno_parser
 from tqdm import tqdm
 
@@ -73,18 +74,18 @@ class RunConfig:
         for k in ('epochs', 'batch', 'lr'):
             v = getattr(self, k)
             if v is not None and not 0 < v < 1e9: raise ValueError(f'{k} must be more than 0, not {v}')
-        if not 0 <= self.joining < 1: raise ValueError(f'joining must be 0 to 1, not {self.joining}')
         if not 0 <= self.dynamics < 1e6: raise ValueError(f'dynamics must be 0 or more passes, not {self.dynamics}')
         if not all(isinstance(v, str) for v in self.validation): raise ValueError('validation must be patterns of file names')
         if self.as_described: self.vocabulary, self.clicks, self.outcome, self.failed, self.keep = 'full', 'none', 0., 1., 'best'
-        TrainConfig(keep=self.keep)
+        TrainConfig(keep=self.keep), DynamicsConfig(joining=self.joining)        # check them
         self.tokenizer = self.tokenizer or get_preset(self.preset).tokenizer
         if self.tokenizer not in TOKENIZERS: raise ValueError(f'tokenizer must be one of {sorted(TOKENIZERS)}, not {self.tokenizer!r}')
         if self.split not in ('episode', 'window'): raise ValueError(f"split must be 'episode' or 'window', not {self.split!r}")
-    @property
-    def token_weights(self): return TokenWeights(outcome=self.outcome, failed=self.failed)
 
 # %% ../nbs/20_cli.ipynb #20005p
+@patch(as_prop=True)
+def token_weights(self:RunConfig) -> TokenWeights: "What tokens count in the loss."; return TokenWeights(outcome=self.outcome, failed=self.failed)
+
 def versions() -> dict:
     "The versions that a run was made with."
     names = ['torch', 'transformers', 'peft', 'accelerate', 'vector-quantize-pytorch', 'arcengine', 'arc-agi', 'numpy']

@@ -24,7 +24,7 @@ from transformers import get_cosine_schedule_with_warmup
 
 from .files import check_figures, from_json, read_json, read_tensors, whole_folder, write_folder, write_json, write_tensors
 from .transformer import fast_dtype, load_trained, recompute_activations, spread_like, trained_tensors, whole
-from .vocab import FRAME_TOKENS, TokenWeights, Vocab, attempt_ends, token_weights
+from .vocab import FRAME_TOKENS, TokenWeights, Vocab, attempts, token_weights
 from .windows import Windows
 
 # %% ../nbs/08_training.ipynb #08005
@@ -403,13 +403,13 @@ def _tally_frames(t, vocab, tokens, best, logp, at, unseen):
 # %% ../nbs/08_training.ipynb #08038
 def _tally_actions(t, vocab, tokens, best, at):
     "Count the actions that stand after the `<ACT>`s at `at`, and what came of them."
-    last, ends = None, attempt_ends(vocab, tokens)
-    wins = np.append(tokens[ends] == vocab.level_complete, False)[np.searchsorted(ends, at + 1)]
-    for i, completing in zip(at, wins):
+    last, (of, wins) = None, attempts(vocab, tokens)
+    for i in at:
         n = 3 if vocab.extras and i + 3 < len(tokens) and vocab.y0 <= tokens[i + 2] < vocab.x0 else 1
         said, true = best[i + 1:i + 1 + n], tokens[i + 1:i + 1 + n]
-        key = tuple(true.tolist())
-        t.actions += 1; t.type_right += said[0] == true[0]; t.action_right += (said == true).all(); t.repeated += key == last; t.completing += completing; t.completing_right += completing and (said == true).all()
+        key, right, completing = tuple(true.tolist()), (said == true).all(), wins[of[i]]
+        t.actions += 1; t.type_right += said[0] == true[0]; t.action_right += right; t.repeated += key == last
+        t.completing += completing; t.completing_right += completing and right
         t.by_action[key] = t.by_action.get(key, 0) + 1; last = key
         if (o := i + 1 + n) < len(tokens):
             real, found = tokens[o] == vocab.level_complete, best[o] == vocab.level_complete

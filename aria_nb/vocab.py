@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TEXT_ROWS', 'BASE_CODES', 'MAX_CODES', 'FRAME_TOKENS', 'VOCABULARIES', 'CLICKS', 'Vocab', 'action_tokens',
-           'outcome_tokens', 'encode_episode', 'CodedStep', 'decode_tokens', 'TokenWeights', 'attempt_ends',
+           'outcome_tokens', 'encode_episode', 'CodedStep', 'decode_tokens', 'TokenWeights', 'attempt_ends', 'attempts',
            'token_weights']
 
 # %% ../nbs/05_vocab.ipynb #05002
@@ -165,6 +165,14 @@ def attempt_ends(
     ends = (tokens == vocab.level_complete) | (tokens == vocab.action_token(RESET))
     return np.flatnonzero(ends | (tokens == vocab.game_over) if vocab.extras else ends)
 
+def attempts(
+    vocab: Vocab,
+    tokens: np.ndarray, # [N] token ids
+): # ([N] the attempt that each token belongs to, [A] bool: did it complete its level?); the last one is broken off
+    "The attempts at levels that a sequence tells of."
+    ends = attempt_ends(vocab, tokens)
+    return np.searchsorted(ends, np.arange(len(tokens))), np.append(tokens[ends] == vocab.level_complete, False)
+
 def token_weights(
     vocab: Vocab,
     tokens: np.ndarray,             # [N] token ids
@@ -176,10 +184,10 @@ def token_weights(
     is_code, is_event = vocab.token_code(t) >= 0, t == vocab.level_complete
     markers = (t == vocab.frame) | (t == vocab.act) | (t == vocab.game_start)
     if vocab.extras: is_event = is_event | (t == vocab.game_over)
-    ends = attempt_ends(vocab, t)
-    wins = t[ends] == vocab.level_complete
-    failed = np.append(~wins & (np.logical_or.accumulate(wins[::-1])[::-1] | (won is not None)), won is False) # each attempt, and the one that is broken off
-    actions = np.where(failed[np.searchsorted(ends, np.arange(len(t)))], w.failed * w.action, w.action)
+    of, wins = attempts(vocab, t)
+    wins[-1] = bool(won)
+    failed = ~wins & (np.logical_or.accumulate(wins[::-1])[::-1] | (won is not None)) # and another one completed later
+    actions = np.where(failed[of], w.failed * w.action, w.action)
     out = np.where(is_code, w.code, np.where(is_event, w.event, np.where(markers, w.marker, actions))).astype(np.float32)
     before = np.roll(t, 1)
     after_action = (vocab.token_code(before) < 0) & (before != vocab.level_complete) & (before != vocab.game_over) & (before != vocab.game_start)

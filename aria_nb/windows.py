@@ -103,11 +103,6 @@ class Windows(Dataset):
         counts = {g: (self.games[self.index] == g).sum() for g in np.unique(self.games)}
         copies = {g: max(1, round(share * max(counts.values()) / n)) for g, n in counts.items()}
         self.index = np.repeat(self.index, [copies[g] for g in self.games[self.index]])
-    def _won(self, hi, i):
-        "Does the attempt that window i breaks off, before token hi, complete its level? None: no attempt does from there on."
-        k, last = np.searchsorted(self.ends, [hi, self.episodes[self.index[i]][1]])
-        wins = self.corpus.tokens[self.ends[k:last]] == self.vocab.level_complete
-        return bool(wins[0]) if wins.any() else None
     def __len__(self): return len(self.index)
     def __getitem__(self, i):
         lo, hi = self.span(i)
@@ -127,3 +122,10 @@ def span(self:Windows,
     if at <= first: lo = first
     elif len(frames := np.flatnonzero(self.corpus.tokens[at:min(at + self.size, last)] == self.vocab.frame)) > 2: lo = at + frames[0]
     return lo, min(lo + self.size, last)
+
+@patch
+def _won(self:Windows, hi, i):
+    "Does the attempt that window i breaks off, before token hi, complete its level? None: no attempt does from there on."
+    k, last = np.searchsorted(self.ends, [hi, self.episodes[self.index[i]][1]])
+    wins = self.corpus.tokens[self.ends[k:last]] == self.vocab.level_complete
+    return bool(wins[0]) if wins.any() else None

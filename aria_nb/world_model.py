@@ -62,6 +62,7 @@ def last_steps(self:Context,
     "As many whole steps from the end as fit."
     n = self.max_tokens // 2 if n is None else n
     return tokens if len(tokens) <= n else next((tokens[i:] for i, t in enumerate(tokens) if t == self.vocab.frame and len(tokens) - i <= n), [])
+
 @patch
 def make_room(self:Context,
     n: int, # tokens to come
@@ -71,6 +72,7 @@ def make_room(self:Context,
     kept = self.last_steps(self.tokens, max(self.max_tokens // 2, n) - n)
     self.clear()
     if kept: self.read(kept)
+
 @patch
 def ask(self:Context,
     branches, # lists of token ids
