@@ -196,5 +196,5 @@ _fresh = dict(players=('plan, cooler',), seeds=(0,), levels=tuple(range(1000, 10
 FRESH = [Trial('fresh levels, no model', **_fresh | dict(players=('random, no RESET', 'straight on'))), Trial('fresh levels, one set shown', run='ours', **_fresh), Trial('fresh levels, shipped run', run='shipped', **_fresh),
          Trial('levels shown, shipped run', run='shipped', players=('plan, cooler',))]
 SETS = [Trial(f'fresh levels, {n} sets', run=f'{n} sets', **_fresh | dict(levels=tuple(range(1000, 1000 + k)))) for n, k in ((0, 5), (20, 2))] # runs that are there, see below
-CUT = [Trial('first four levels', 'first four levels', settings=dict(epochs=3, failed=1., keep='best'), players=('policy', 'plan'), max_actions=500)]
+CUT = [Trial('first four levels', 'first four levels', settings=dict(epochs=3), players=('policy', 'plan'), max_actions=500)]
 TRIALS = CORRECTIONS + CONTROLS + REAL + LITTLE + FEWER + FRESH + SETS + CUT

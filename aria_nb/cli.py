@@ -77,7 +77,7 @@ class RunConfig:
         if not 0 <= self.dynamics < 1e6: raise ValueError(f'dynamics must be 0 or more passes, not {self.dynamics}')
         if not all(isinstance(v, str) for v in self.validation): raise ValueError('validation must be patterns of file names')
         if self.as_described: self.vocabulary, self.clicks, self.outcome, self.failed, self.keep = 'full', 'none', 0., 1., 'best'
-        TrainConfig(keep=self.keep), DynamicsConfig(joining=self.joining)        # check them
+        TrainConfig(keep=self.keep), DynamicsConfig(joining=self.joining), self.token_weights # check them
         self.tokenizer = self.tokenizer or get_preset(self.preset).tokenizer
         if self.tokenizer not in TOKENIZERS: raise ValueError(f'tokenizer must be one of {sorted(TOKENIZERS)}, not {self.tokenizer!r}')
         if self.split not in ('episode', 'window'): raise ValueError(f"split must be 'episode' or 'window', not {self.split!r}")
@@ -345,6 +345,8 @@ def aria_train(
     start:str='step',         # 'stride': windows start anywhere
     split:str='episode',      # 'window': validate on windows that overlap the training ones
     vocabulary:str='compact', # 'full': keep the text rows
+    failed:float=TokenWeights.failed, # share that actions count for in attempts that failed; 1: like any other, 0 from one demonstration
+    keep:str=TrainConfig.keep, # 'best': the weights with the least validation loss
     as_described:bool=False,  # the original's model exactly
     dynamics:float=0.,        # passes over the distinct transitions, to imagine in pixels as well (20 or so); 0: none
     joining:float=0.,         # share of the dynamics' training in which the games join one after another: .3 where their goals differ much
@@ -356,7 +358,7 @@ def aria_train(
     "Learn games from a folder of recordings; a run that was cut off goes on."
     held = [validation] if validation else default_validation(find_recordings(recordings))
     cfg = RunConfig(str(Path(recordings).resolve()), held, preset, tokenizer, epochs, batch, lr, alignment, grid, clicks, start, split, vocabulary,
-                    as_described=as_described, dynamics=dynamics, joining=joining, more=more and str(Path(more).resolve()), weights=weights, skip_bad=skip_bad, seed=seed)
+                    failed=failed, keep=keep, as_described=as_described, dynamics=dynamics, joining=joining, more=more and str(Path(more).resolve()), weights=weights, skip_bad=skip_bad, seed=seed)
     out = Path(out or f'runs/{preset}')
     metrics = train_run(cfg, out, stop_after, device)
     if metrics is None: return

@@ -155,7 +155,10 @@ class TokenWeights:
     event: float = 5.0    # level completed, game over
     marker: float = 0.0   # <FRAME>, <ACT>, <GAME_START>
     outcome: float = 5.0  # the <FRAME> right after an action: nothing was completed or lost (the original: 0)
-    failed: float = 0.0   # share that actions count for in an attempt that failed at a level which was completed later (the original: 1)
+    failed: float = 0.1   # share that actions count for in an attempt that failed at a level which was completed later (the original: 1)
+    def __post_init__(self):
+        for k, v in vars(self).items():
+            if not 0 <= v < np.inf: raise ValueError(f'{k} must weigh 0 or more, not {v!r:.40}')
 
 def attempt_ends(
     vocab: Vocab,
