@@ -191,10 +191,10 @@ _real = dict(run='real', games=('ls20-9607627b', 'ft09-0d8bbf25', 'vc33-9851e02b
 REAL = [Trial('real, budget 5', players=('plan, cooler', 'plan', 'random, no RESET'), budget=5, **_real), Trial('real', players=('plan, stumbling', 'policy, shuffled weights', 'random, no RESET'), **_real)]
 LITTLE = [Trial(name, players=('plan, cooler',), **_real | dict(run=name, seeds=tuple(range(n)))) for name, n in (('real, one demonstration', 5), ('real, cut off', 1))] # runs that are there, see below
 FEWER = [Trial(f'{n} demonstrations{name}', 'shown', (f'*.0[{n}-9].*', '*.1[01].*'), dict(epochs=round(30 / n)) | changes, players=('policy', 'plan', 'plan, cooler')[:k])
-         for n in (1, 3) for name, changes, k in (('', {}, 3), (', all steps alike', dict(failed=1., keep='best'), 2))]
+         for n in (1, 3) for name, changes, k in (('', dict(failed=0.), 3), (', all steps alike', dict(failed=1., keep='best'), 2))]
 _fresh = dict(players=('plan, cooler',), seeds=(0,), levels=tuple(range(1000, 1020)), budget=5, max_actions=1500)
 FRESH = [Trial('fresh levels, no model', **_fresh | dict(players=('random, no RESET', 'straight on'))), Trial('fresh levels, one set shown', run='ours', **_fresh), Trial('fresh levels, shipped run', run='shipped', **_fresh),
          Trial('levels shown, shipped run', run='shipped', players=('plan, cooler',))]
 SETS = [Trial(f'fresh levels, {n} sets', run=f'{n} sets', **_fresh | dict(levels=tuple(range(1000, 1000 + k)))) for n, k in ((0, 5), (20, 2))] # runs that are there, see below
-CUT = [Trial('first four levels', 'first four levels', settings=dict(epochs=3), players=('policy', 'plan'), max_actions=500)]
+CUT = [Trial('first four levels', 'first four levels', settings=dict(epochs=3, failed=1., keep='best'), players=('policy', 'plan'), max_actions=500)]
 TRIALS = CORRECTIONS + CONTROLS + REAL + LITTLE + FEWER + FRESH + SETS + CUT
