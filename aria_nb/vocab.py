@@ -176,6 +176,7 @@ def attempts(
     ends = attempt_ends(vocab, tokens)
     return np.searchsorted(ends, np.arange(len(tokens))), np.append(tokens[ends] == vocab.level_complete, False)
 
+# %% ../nbs/05_vocab.ipynb #05019b
 def token_weights(
     vocab: Vocab,
     tokens: np.ndarray,             # [N] token ids
